@@ -69,15 +69,15 @@ func TestVectors(t *testing.T) {
 // TestCompareRefuses has one difference per row.
 func TestCompareRefuses(t *testing.T) {
 	a, b, c := Owner{[]byte("a"), key()}, Owner{[]byte("b"), key()}, Owner{[]byte("b"), key()}
-	make := func(version uint32, local, remote Owner) *Fingerprint {
+	number := func(version uint32, local, remote Owner) *Fingerprint {
 		f, err := New(version, 2, local, remote)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return f
 	}
-	here := make(2, a, b)
-	good := make(2, b, a).Scannable()
+	here := number(2, a, b)
+	good := number(2, b, a).Scannable()
 	flipped := bytes.Clone(good)
 	flipped[20] ^= 1
 	tests := []struct {
@@ -87,11 +87,11 @@ func TestCompareRefuses(t *testing.T) {
 	}{
 		{"the other side", good, nil},
 		{"our own code", here.Scannable(), ErrMismatch},
-		{"another's key", make(2, c, a).Scannable(), ErrMismatch},
-		{"another's key for ours", make(2, b, c).Scannable(), ErrMismatch},
-		{"another id", make(2, Owner{[]byte("x"), b.Key}, a).Scannable(), ErrMismatch},
+		{"another's key", number(2, c, a).Scannable(), ErrMismatch},
+		{"another's key for ours", number(2, b, c).Scannable(), ErrMismatch},
+		{"another id", number(2, Owner{[]byte("x"), b.Key}, a).Scannable(), ErrMismatch},
 		{"flipped bit", flipped, ErrMismatch},
-		{"version", make(1, b, a).Scannable(), ErrVersion},
+		{"version", number(1, b, a).Scannable(), ErrVersion},
 		{"empty", nil, ErrScan},
 		{"cut", good[:len(good)-1], ErrScan},
 		{"long", append(bytes.Clone(good), bytes.Repeat([]byte{0x42, 0}, 40)...), ErrScan},

@@ -159,17 +159,25 @@ func (s *State) Encrypt(plaintext []byte, addresses *Addresses) (next *State, ou
 // nil stands for addresses that nobody can name.
 func (s *State) Decrypt(m *Message, addresses *Addresses) (next *State, plaintext []byte, err error) {
 	n := *s
-	i, err := n.receiver(m.ratchetKey)
-	if err != nil {
-		return nil, nil, err
+	n.receivers = slices.Clone(s.receivers)
+	var seed, pqKey [32]byte
+	i := slices.IndexFunc(n.receivers, func(r receiver) bool { return r.theirs == m.ratchetKey })
+	if i >= 0 { // only this tells that a message of this session came before
+		if seed, err = n.receivers[i].seed(m.counter); err != nil {
+			return nil, nil, err
+		}
 	}
-	var pqKey [32]byte
 	if n.pq, pqKey, err = s.pq.Receive(m.pq); err != nil {
 		return nil, nil, fromSPQR(err)
 	}
-	seed, err := n.receivers[i].seed(m.counter)
-	if err != nil {
-		return nil, nil, err
+	if i < 0 {
+		r, err := n.turn(m.ratchetKey)
+		if err != nil {
+			return nil, nil, err
+		}
+		if seed, err = r.seed(m.counter); err != nil {
+			return nil, nil, err
+		}
 	}
 	keys := deriveKeys(&seed, &pqKey)
 	if !checkMAC(&keys.mac, s.remote, s.local, m.body, m.mac) {
@@ -184,11 +192,10 @@ func (s *State) Decrypt(m *Message, addresses *Addresses) (next *State, plaintex
 	return &n, plaintext, nil
 }
 
-// fromSPQR returns the error of this package that stands for one of the post-quantum ratchet.
+// fromSPQR returns the error of this package that stands for one of the post-quantum ratchet. Its ErrDuplicate is not
+// ours: the message may be of another session, where the same epoch and index mean another key.
 func fromSPQR(err error) error {
 	switch {
-	case errors.Is(err, spqr.ErrDuplicate):
-		return ErrDuplicate
 	case errors.Is(err, spqr.ErrTooFar):
 		return ErrTooFar
 	case errors.Is(err, spqr.ErrVersion):
@@ -198,32 +205,27 @@ func fromSPQR(err error) error {
 	}
 }
 
-// receiver returns the place of the receiving chain of a ratchet key, in receivers that are n's own. A new key turns
-// the Diffie-Hellman ratchet.
-func (n *State) receiver(theirs xeddsa.PublicKey) (int, error) {
-	n.receivers = slices.Clone(n.receivers)
-	i := slices.IndexFunc(n.receivers, func(r receiver) bool { return r.theirs == theirs })
-	if i >= 0 {
-		return i, nil
-	}
-	dh, err := n.ours.DH(theirs)
+// turn turns the Diffie-Hellman ratchet to a new key of the other side and returns its receiving chain. It writes to s,
+// which must be a copy with receivers of its own.
+func (s *State) turn(theirs xeddsa.PublicKey) (*receiver, error) {
+	dh, err := s.ours.DH(theirs)
 	if err != nil {
-		return 0, ErrDecrypt
+		return nil, ErrDecrypt
 	}
 	r := receiver{theirs: theirs}
-	n.root, r.chain.Key = rootStep(&n.root, &dh)
+	s.root, r.chain.Key = rootStep(&s.root, &dh)
 
-	n.ours = n.recorded.RatchetKey()
-	if dh, err = n.ours.DH(theirs); err != nil {
-		return 0, ErrDecrypt
+	s.ours = s.recorded.RatchetKey()
+	if dh, err = s.ours.DH(theirs); err != nil {
+		return nil, ErrDecrypt
 	}
-	n.previous = max(n.send.Index, 1) - 1 // one less than the number of messages: so the official library counts
-	n.send = kdf.Chain{}
-	n.root, n.send.Key = rootStep(&n.root, &dh)
+	s.previous = max(s.send.Index, 1) - 1 // one less than the number of messages: so the official library counts
+	s.send = kdf.Chain{}
+	s.root, s.send.Key = rootStep(&s.root, &dh)
 
-	n.receivers = append(n.receivers, r)
-	n.receivers = n.receivers[max(0, len(n.receivers)-maxReceivers):]
-	return len(n.receivers) - 1, nil
+	s.receivers = append(s.receivers, r)
+	s.receivers = s.receivers[max(0, len(s.receivers)-maxReceivers):]
+	return &s.receivers[len(s.receivers)-1], nil
 }
 
 // seed returns the seed of the message with the given counter, once.

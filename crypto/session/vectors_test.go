@@ -251,6 +251,7 @@ type player struct {
 
 // recorded gives the step's randomness to the ratchets.
 func (p *player) recorded(t testing.TB) *entropy.Recorded {
+	t.Helper()
 	must := func(b []byte, what string) []byte {
 		if len(b) == 0 {
 			t.Fatalf("a step draws a %s that was not recorded", what)

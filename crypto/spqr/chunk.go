@@ -48,11 +48,10 @@ func parseChunk(b []byte) (c chunk) {
 	return c
 }
 
-func (c *chunk) appendTo(b []byte) []byte {
-	for _, w := range c {
-		b = binary.BigEndian.AppendUint64(b, w)
+func (c *chunk) put(b []byte) {
+	for i, w := range c {
+		binary.BigEndian.PutUint64(b[8*i:], w)
 	}
-	return b
 }
 
 // combine returns the sum of the chunks, each multiplied by its weight: Horner's rule over the bits of the weights.
@@ -151,7 +150,7 @@ func (e encoder) chunk(index uint16) (out [chunkSize]byte) {
 	}
 	b := basisOf(n)
 	sum := combine(lagrange(b.points, b.weights, index), chunks[:n])
-	sum.appendTo(out[:0])
+	sum.put(out[:])
 	return out
 }
 
@@ -204,7 +203,7 @@ func (d decoder) message() []byte {
 			weights = barycentric(points)
 		}
 		sum := combine(lagrange(points, weights, uint16(x)), chunks)
-		sum.appendTo(out[:chunkSize*x])
+		sum.put(out[chunkSize*x:])
 	}
 	return out
 }

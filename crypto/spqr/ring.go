@@ -93,17 +93,17 @@ func (f *ring) addProduct(a, b *ring) {
 	}
 }
 
-// uniform is SampleNTT, algorithm 7, of the public seed rho ‖ a ‖ b.
-func uniform(rho []byte, a, b byte) (f ring) {
+// uniform is SampleNTT, algorithm 7, of the public seed rho ‖ row ‖ column.
+func uniform(rho []byte, row, column byte) (f ring) {
 	h := sha3.NewSHAKE128()
 	h.Write(rho)
-	h.Write([]byte{a, b})
+	h.Write([]byte{row, column})
 	var buf [168]byte // one block
 	for n := 0; ; {
 		h.Read(buf[:])
-		for i := 0; i < len(buf); i += 3 {
-			d1 := uint16(buf[i]) | uint16(buf[i+1]&0x0f)<<8
-			d2 := uint16(buf[i+1])>>4 | uint16(buf[i+2])<<4
+		for b := buf[:]; len(b) >= 3; b = b[3:] {
+			d1 := uint16(b[0]) | uint16(b[1]&0x0f)<<8
+			d2 := uint16(b[1])>>4 | uint16(b[2])<<4
 			for _, d := range [2]uint16{d1, d2} {
 				if d < q {
 					f[n] = d
