@@ -3,12 +3,15 @@ package session
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/linnetmesh/linnet/crypto/internal/vectors"
 	"github.com/linnetmesh/linnet/crypto/kyber"
 	"github.com/linnetmesh/linnet/crypto/pqxdh"
 	"github.com/linnetmesh/linnet/crypto/ratchet"
@@ -555,6 +558,73 @@ func TestSizes(t *testing.T) {
 			}
 		}
 	}
+}
+
+var update = flag.Bool("update", false, "write testdata/record-v1.json anew: only for a new version of the stored form")
+
+// TestRecordGolden opens two records that were stored by the first version, in the middle of a conversation with messages
+// on the way, and goes on with it.
+func TestRecordGolden(t *testing.T) {
+	const file = "testdata/record-v1.json"
+	type golden struct {
+		A, B vectors.Hex
+		Late []struct { // messages of A that B did not open yet
+			Kind               Kind
+			Message, Plaintext vectors.Hex
+		}
+	}
+	if *update {
+		a, b := newPair(t)
+		var g golden
+		late := func(l letter) {
+			g.Late = append(g.Late, struct {
+				Kind               Kind
+				Message, Plaintext vectors.Hex
+			}{l.kind, l.bytes, vectors.Hex(l.plaintext)})
+		}
+		a.initiate(t, b, true)
+		late(a.send(t, "of the first session"))
+		b.mustOpen(t, a.send(t, "hi"))
+		b.initiate(t, a, false)
+		a.mustOpen(t, b.send(t, "hi"))
+		for i := range 40 {
+			late(a.send(t, fmt.Sprint("late ", i)))
+			b.mustOpen(t, a.send(t, "x"))
+			a.mustOpen(t, b.send(t, "y"))
+		}
+		a.initiate(t, b, false)
+		late(a.send(t, "of the last session"))
+		g.Late = append(g.Late[:1], g.Late[len(g.Late)-6:]...) // the others are of chains that are gone
+		g.A, g.B = a.record.AppendTo(nil), b.record.AppendTo(nil)
+		vectors.Write(file, g)
+	}
+	var g golden
+	vectors.Read(file, &g)
+	var d [2]*device
+	for i, stored := range [][]byte{g.A, g.B} {
+		r, err := ParseRecord(stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(r.AppendTo(nil), stored) {
+			t.Fatal("the stored form has changed: this takes a new version")
+		}
+		d[i] = &device{record: r}
+	}
+	for i, l := range slices.Backward(g.Late) {
+		m, err := ParsePreKeyMessage(l.Message)
+		if l.Kind == KindPreKey && err == nil && !d[1].record.Knows(m) {
+			continue // its keys are not stored
+		}
+		if got, err := d[1].open(t, l.Kind, l.Message); err != nil || got != string(l.Plaintext) {
+			t.Errorf("late message %d: got %q, %v, want %q", i, got, err, l.Plaintext)
+		}
+	}
+	if d[0].record.Usable(now) {
+		d[0].send(t, "still there?")
+	}
+	d[0].mustOpen(t, d[1].send(t, "still here"))
+	d[1].mustOpen(t, d[0].send(t, "good"))
 }
 
 // TestRecordRefused has one fault per row.

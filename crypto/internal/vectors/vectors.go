@@ -1,4 +1,4 @@
-// Package vectors reads recorded test vectors: JSON files whose byte strings are lower-case hex. Only tests import it.
+// Package vectors reads and writes recorded test vectors: JSON files whose byte strings are lower-case hex. Only tests import it.
 package vectors
 
 import (
@@ -26,6 +26,17 @@ func Read(file string, v any) {
 	b, err := os.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(b, v)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("vectors: %v", err))
+	}
+}
+
+// Write writes v into the JSON file, for tests that were told to record anew.
+func Write(file string, v any) {
+	b, err := json.MarshalIndent(v, "", " ")
+	if err == nil {
+		err = os.WriteFile(file, append(b, '\n'), 0o600)
 	}
 	if err != nil {
 		panic(fmt.Sprintf("vectors: %v", err))
