@@ -5,6 +5,12 @@
 // the next state and leave the old one untouched, so that a failure changes nothing, and the owner can store the next
 // state before anything leaves.
 //
+// # The five calls
+//
+// Generate, Seal, Open, Sign and Verify are for everything that is not a conversation: a file to be put away, a note that
+// must be known to come from somebody. They ask for a purpose, so that what was made for one cannot serve another. Seal is
+// hybrid, classical and post-quantum; Sign is classical, and it is not deniable.
+//
 // # The rooms
 //
 // The Signal Protocol, byte for byte as the official library 0.103 speaks it, and written from the specifications:

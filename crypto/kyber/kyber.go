@@ -90,16 +90,16 @@ type PrivateKey struct {
 
 // private is what a PrivateKey leads to; the seed is expanded when the key is first used.
 type private struct {
-	seed [SeedSize]byte
+	seed *[SeedSize]byte // a pointer, because fmt prints what it finds behind one, and not behind two
 	once sync.Once
 	key  *mlkem.DecapsulationKey1024
 }
 
 // GenerateKey returns a fresh key pair.
 func GenerateKey() PrivateKey {
-	p := new(private)
-	rand.Read(p.seed[:])
-	return PrivateKey{k: p}
+	var seed [SeedSize]byte
+	rand.Read(seed[:])
+	return PrivateKey{k: &private{seed: &seed}}
 }
 
 // ParsePrivateKey reads a private key: a seed of exactly SeedSize bytes.
@@ -107,7 +107,8 @@ func ParsePrivateKey(seed []byte) (PrivateKey, error) {
 	if len(seed) != SeedSize {
 		return PrivateKey{}, ErrKey
 	}
-	return PrivateKey{k: &private{seed: [SeedSize]byte(seed)}}, nil
+	b := [SeedSize]byte(seed)
+	return PrivateKey{k: &private{seed: &b}}, nil
 }
 
 // IsZero tells whether k was never set.

@@ -125,8 +125,10 @@ func TestRefuses(t *testing.T) {
 func TestSecretIsNotPrinted(t *testing.T) {
 	k := GenerateKey()
 	secret := hex.EncodeToString(k.AppendTo(nil)[:8])
+	digits := strings.Trim(fmt.Sprintf("%d", k.AppendTo(nil)[:8]), "[]")
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		if out := fmt.Sprintf(verb, k); strings.Contains(out, secret) {
+		out := fmt.Sprintf(verb, k) + fmt.Sprintf(verb, struct{ k PrivateKey }{k})
+		if strings.Contains(out, secret) || strings.Contains(out, digits) {
 			t.Errorf("%s prints the secret: %s", verb, out)
 		}
 	}

@@ -137,7 +137,7 @@ type PrivateKey struct {
 
 // private is what a PrivateKey leads to; the public half is computed when it is first asked for.
 type private struct {
-	scalar [PrivateKeySize]byte
+	scalar *[PrivateKeySize]byte // a pointer, because fmt prints what it finds behind one, and not behind two
 	once   sync.Once
 	key    *ecdh.PrivateKey
 	public PublicKey
@@ -161,7 +161,7 @@ func ParsePrivateKey(b []byte) (PrivateKey, error) {
 func newPrivateKey(b [PrivateKeySize]byte) PrivateKey {
 	b[0] &= 248
 	b[31] = b[31]&127 | 64
-	return PrivateKey{k: &private{scalar: b}}
+	return PrivateKey{k: &private{scalar: &b}}
 }
 
 // IsZero tells whether k was never set.

@@ -216,7 +216,7 @@ func TestSecretIsNotPrinted(t *testing.T) {
 	k := GenerateKey()
 	secret := k.AppendTo(nil)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
-		out := fmt.Sprintf(verb, k) + fmt.Sprintf(verb, struct{ K PrivateKey }{k})
+		out := fmt.Sprintf(verb, k) + fmt.Sprintf(verb, struct{ K PrivateKey }{k}) + fmt.Sprintf(verb, struct{ k PrivateKey }{k})
 		if strings.Contains(out, hex.EncodeToString(secret[8:16])) || strings.Contains(out, strings.Trim(fmt.Sprintf("%d", secret[8:16]), "[]")) {
 			t.Errorf("%s prints the secret: %s", verb, out)
 		}
