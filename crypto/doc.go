@@ -74,14 +74,18 @@
 //
 // # Where it is stricter than the official library
 //
-// All of this refuses more, and nothing that the official library sends:
+// All of this refuses more. The first four are nothing that the official library writes; the others it would take or write,
+// and they would let somebody make a device work or remember without bound:
 //
-//   - protobuf: fields out of order or twice, varints that are longer than needed (unknown fields are skipped)
+//   - protobuf: known fields out of order or twice, varints that are longer than needed (unknown fields are skipped)
 //   - a message's version byte is compared whole: 0x44, and 0x33 in groups
 //   - SPQR: messages of another version, and index 0, either of which would do without a post-quantum key
 //   - the repeated parts of first messages must be the same in all of a session
 //   - a session with oneself has the same limits as any other; there, counters may jump without bound
 //   - messages above 64 KiB
+//   - a message that is of no known chain is tried on sessions only until 100,000 steps are spent, in all
+//   - a last-resort key opens 65,536 sessions and no more
+//   - an unanswered session that was opened more than a day in the future is as good as too old
 //
 // # References
 //

@@ -102,9 +102,6 @@ func ParseMessage(b []byte) (*Message, error) {
 	return m, nil
 }
 
-// Bytes returns the bytes that the message was parsed from.
-func (m *Message) Bytes() []byte { return m.body[:len(m.body)+len(m.mac)] }
-
 // messageMAC is the MAC of a message: of who sends it to whom, and of its bytes as they travel.
 func messageMAC(key *[32]byte, sender, recipient xeddsa.PublicKey, body []byte) [macSize]byte {
 	var keys [2 * xeddsa.PublicKeySize]byte

@@ -57,7 +57,8 @@ var (
 	ErrVersion = errors.New("ratchet: unknown version")
 	// ErrDecrypt says that a message cannot be opened with this state.
 	ErrDecrypt = errors.New("ratchet: cannot decrypt")
-	// ErrDuplicate says that the key of a message was used or dropped.
+	// ErrDuplicate says that the key of a message was used or dropped. Nothing vouches for such a message: anybody who
+	// saw a ratchet key can make one, so it proves neither that this message came before nor who sent it.
 	ErrDuplicate = errors.New("ratchet: key is gone")
 	// ErrTooFar says that a message is too far ahead of its chain.
 	ErrTooFar = errors.New("ratchet: too far in the future")
@@ -127,7 +128,7 @@ func (s *State) Replaying(r *entropy.Recorded) *State {
 }
 
 // Format prints what this is, and nothing of its secrets, whatever the verb.
-func (*State) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ratchet.State") }
+func (State) Format(f fmt.State, _ rune) { fmt.Fprint(f, "ratchet.State") }
 
 // PQ returns the state of the post-quantum ratchet.
 func (s *State) PQ() *spqr.State { return s.pq }
@@ -135,6 +136,9 @@ func (s *State) PQ() *spqr.State { return s.pq }
 // Encrypt returns the state after one message, and the SignalMessage. The plaintext is at most MaxPlaintext bytes;
 // addresses may be nil.
 func (s *State) Encrypt(plaintext []byte, addresses *Addresses) (next *State, out []byte, err error) {
+	if s.pq == nil {
+		return nil, nil, ErrState
+	}
 	if len(plaintext) > MaxPlaintext {
 		return nil, nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(plaintext))
 	}
@@ -158,10 +162,13 @@ func (s *State) Encrypt(plaintext []byte, addresses *Addresses) (next *State, ou
 // Decrypt returns the state after a message, and its plaintext. If the message names addresses, they must be these;
 // nil stands for addresses that nobody can name.
 func (s *State) Decrypt(m *Message, addresses *Addresses) (next *State, plaintext []byte, err error) {
+	if _, _, err := s.Steps(m); err != nil { // whatever is out of reach costs nothing
+		return nil, nil, err
+	}
 	n := *s
 	n.receivers = slices.Clone(s.receivers)
 	var seed, pqKey [32]byte
-	i := slices.IndexFunc(n.receivers, func(r receiver) bool { return r.theirs == m.ratchetKey })
+	i := n.find(m.ratchetKey)
 	if i >= 0 { // only this tells that a message of this session came before
 		if seed, err = n.receivers[i].seed(m.counter); err != nil {
 			return nil, nil, err
@@ -171,7 +178,7 @@ func (s *State) Decrypt(m *Message, addresses *Addresses) (next *State, plaintex
 		return nil, nil, fromSPQR(err)
 	}
 	if i < 0 {
-		r, err := n.turn(m.ratchetKey)
+		r, err := n.follow(m.ratchetKey)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -189,7 +196,38 @@ func (s *State) Decrypt(m *Message, addresses *Addresses) (next *State, plaintex
 	if plaintext, err = cbc.Decrypt(&keys.cipher, &keys.iv, m.ciphertext); err != nil {
 		return nil, nil, ErrDecrypt
 	}
+	if i < 0 {
+		if err := n.turn(m.ratchetKey); err != nil {
+			return nil, nil, err
+		}
+	}
 	return &n, plaintext, nil
+}
+
+// Steps returns how many steps of the chains of both ratchets Decrypt would take for a message, without taking any, and
+// whether the message is of a receiving chain that is known. It fails where Decrypt would fail for the distance.
+func (s *State) Steps(m *Message) (steps int, known bool, err error) {
+	if s.pq == nil {
+		return 0, false, ErrState
+	}
+	next, i := uint32(0), s.find(m.ratchetKey)
+	if i >= 0 {
+		next = s.receivers[i].chain.Index
+	}
+	ours, err := skipped.Steps(next, m.counter, skipped.MaxJump)
+	if err != nil {
+		return 0, false, ErrTooFar
+	}
+	theirs, err := s.pq.Steps(m.pq)
+	if err != nil {
+		return 0, false, fromSPQR(err)
+	}
+	return ours + theirs, i >= 0, nil
+}
+
+// find returns the place of the receiving chain of a ratchet key, or -1.
+func (s *State) find(theirs xeddsa.PublicKey) int {
+	return slices.IndexFunc(s.receivers, func(r receiver) bool { return r.theirs == theirs })
 }
 
 // fromSPQR returns the error of this package that stands for one of the post-quantum ratchet. Its ErrDuplicate is not
@@ -205,27 +243,33 @@ func fromSPQR(err error) error {
 	}
 }
 
-// turn turns the Diffie-Hellman ratchet to a new key of the other side and returns its receiving chain. It writes to s,
-// which must be a copy with receivers of its own.
-func (s *State) turn(theirs xeddsa.PublicKey) (*receiver, error) {
+// follow makes the receiving chain of a new ratchet key of the other side, the first half of a turn of the Diffie-Hellman
+// ratchet. Like turn it writes to s, which must be a copy with receivers of its own.
+func (s *State) follow(theirs xeddsa.PublicKey) (*receiver, error) {
 	dh, err := s.ours.DH(theirs)
 	if err != nil {
 		return nil, ErrDecrypt
 	}
 	r := receiver{theirs: theirs}
 	s.root, r.chain.Key = rootStep(&s.root, &dh)
+	if s.receivers = append(s.receivers, r); len(s.receivers) > maxReceivers {
+		s.receivers = slices.Delete(s.receivers, 0, len(s.receivers)-maxReceivers)
+	}
+	return &s.receivers[len(s.receivers)-1], nil
+}
 
+// turn draws a ratchet key of our own and makes its sending chain, the second half. It waits until the message has proved
+// to be right.
+func (s *State) turn(theirs xeddsa.PublicKey) error {
 	s.ours = s.recorded.RatchetKey()
-	if dh, err = s.ours.DH(theirs); err != nil {
-		return nil, ErrDecrypt
+	dh, err := s.ours.DH(theirs)
+	if err != nil {
+		return ErrDecrypt
 	}
 	s.previous = max(s.send.Index, 1) - 1 // one less than the number of messages: so the official library counts
 	s.send = kdf.Chain{}
 	s.root, s.send.Key = rootStep(&s.root, &dh)
-
-	s.receivers = append(s.receivers, r)
-	s.receivers = s.receivers[max(0, len(s.receivers)-maxReceivers):]
-	return &s.receivers[len(s.receivers)-1], nil
+	return nil
 }
 
 // seed returns the seed of the message with the given counter, once.

@@ -493,7 +493,7 @@ func TestConversation(t *testing.T) {
 func TestSecretsAreNotPrinted(t *testing.T) {
 	a, _ := pair(t)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-		if out := fmt.Sprintf(verb, a); out != "ratchet.State" {
+		if out := fmt.Sprintf(verb, a) + fmt.Sprintf(verb, *a); out != "ratchet.Stateratchet.State" {
 			t.Errorf("%s prints %s", verb, out)
 		}
 	}
@@ -512,9 +512,6 @@ func FuzzParseMessage(f *testing.F) {
 		m, err := ParseMessage(in)
 		if err != nil {
 			return
-		}
-		if !bytes.Equal(m.Bytes(), in) {
-			t.Error("the message is not its bytes")
 		}
 		if next, _, err := b.Decrypt(m, nil); err == nil {
 			stored(t, next)

@@ -75,7 +75,7 @@ type Distribution struct {
 }
 
 // Format prints what this is, and nothing of its secrets, whatever the verb.
-func (*Distribution) Format(f fmt.State, _ rune) { fmt.Fprint(f, "senderkey.Distribution") }
+func (Distribution) Format(f fmt.State, _ rune) { fmt.Fprint(f, "senderkey.Distribution") }
 
 // ID returns the distribution's name.
 func (d *Distribution) ID() ID { return d.id }

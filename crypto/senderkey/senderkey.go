@@ -54,6 +54,8 @@ var (
 	ErrVersion = errors.New("senderkey: unknown version")
 	// ErrNoKey says that the sender's distribution of this message did not come, or was replaced since.
 	ErrNoKey = errors.New("senderkey: no such sender key")
+	// ErrDistribution says that a distribution cannot be used by this Receiver: it has another name, or no key.
+	ErrDistribution = errors.New("senderkey: other distribution")
 	// ErrDecrypt says that a message is not the sender's.
 	ErrDecrypt = errors.New("senderkey: cannot decrypt")
 	// ErrDuplicate says that the key of a message was used or dropped, or was never given to us.
@@ -87,7 +89,7 @@ func NewSender(id ID) *Sender {
 }
 
 // Format prints what this is, and nothing of its secrets, whatever the verb.
-func (*Sender) Format(f fmt.State, _ rune) { fmt.Fprint(f, "senderkey.Sender") }
+func (Sender) Format(f fmt.State, _ rune) { fmt.Fprint(f, "senderkey.Sender") }
 
 // ID returns the name of the distribution.
 func (s *Sender) ID() ID { return s.id }
@@ -137,14 +139,15 @@ type state struct {
 }
 
 // Format prints what this is, and nothing of its secrets, whatever the verb.
-func (*Receiver) Format(f fmt.State, _ rune) { fmt.Fprint(f, "senderkey.Receiver") }
+func (Receiver) Format(f fmt.State, _ rune) { fmt.Fprint(f, "senderkey.Receiver") }
 
 // Add returns the Receiver after a distribution, which must have come through a session with the sender. A chain
 // that is known already is kept where it stands; one with the same id and another signing key is replaced. The five
-// newest are kept. A distribution of another name than the ones before returns ErrNoKey: it takes another Receiver.
+// newest are kept. A distribution of another name than the ones before takes another Receiver:
+// it returns ErrDistribution.
 func (r *Receiver) Add(d *Distribution) (*Receiver, error) {
-	if len(r.states) > 0 && r.id != d.id {
-		return nil, ErrNoKey
+	if d.signingKey.IsZero() || len(r.states) > 0 && r.id != d.id {
+		return nil, ErrDistribution
 	}
 	fresh := state{chainID: d.chainID, chain: kdf.Chain{Key: d.chainKey, Index: d.iteration}, signingKey: d.signingKey}
 	states := make([]state, 1, maxStates)

@@ -261,8 +261,11 @@ func TestAdd(t *testing.T) {
 	if _, _, err := r.Decrypt(at(t, other, 0)); err != nil {
 		t.Errorf("its replacement: %v", err)
 	}
-	if _, err := r.Add(NewSender(ID{2}).Distribution()); !errors.Is(err, ErrNoKey) {
-		t.Errorf("another distribution: got %v, want %v", err, ErrNoKey)
+	if _, err := r.Add(NewSender(ID{2}).Distribution()); !errors.Is(err, ErrDistribution) {
+		t.Errorf("another distribution: got %v, want %v", err, ErrDistribution)
+	}
+	if _, err := r.Add(new(Distribution)); !errors.Is(err, ErrDistribution) {
+		t.Errorf("no distribution: got %v, want %v", err, ErrDistribution)
 	}
 }
 
@@ -414,7 +417,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	s := NewSender(ID{})
 	r := receiver(t, s.Distribution().AppendTo(nil))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-		if out := fmt.Sprintf(verb+verb+verb, s, r, s.Distribution()); out != "senderkey.Sendersenderkey.Receiversenderkey.Distribution" {
+		if out := fmt.Sprintf(verb+verb+verb, s, *r, *s.Distribution()); out != "senderkey.Sendersenderkey.Receiversenderkey.Distribution" {
 			t.Errorf("%s prints %s", verb, out)
 		}
 	}

@@ -47,7 +47,11 @@ func Example() {
 	var replays session.Replays
 	m := must(session.ParsePreKeyMessage(first))
 	atBen := must(session.New(session.Party{Identity: ben.Public(), Address: bensName}, session.Party{Identity: m.Identity, Address: adasName}))
-	atBen, got, err := atBen.Accept(m, &session.Keys{Identity: ben, SignedPreKey: benSigned, KEMPreKey: benKEM, LastResort: &replays})
+	atBen, got, err := atBen.Accept(m, &session.Keys{
+		Identity:       ben,
+		SignedPreKeyID: 1, SignedPreKey: benSigned,
+		KEMPreKeyID: 1, KEMPreKey: benKEM, LastResort: &replays,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -29,6 +29,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/linnetmesh/linnet/crypto/internal/skipped"
 	"github.com/linnetmesh/linnet/crypto/kyber"
 	"github.com/linnetmesh/linnet/crypto/pqxdh"
 	"github.com/linnetmesh/linnet/crypto/ratchet"
@@ -45,13 +46,16 @@ const (
 var (
 	// ErrMessage says that a message is malformed.
 	ErrMessage = errors.New("session: malformed message")
-	// ErrNoSession says that there is no session to send on, or none that could open a message.
+	// ErrNoSession says that there is no session at all.
 	ErrNoSession = errors.New("session: none")
-	// ErrUnanswered says that the session is older than MaxUnanswered and was never answered: a new bundle is needed.
+	// ErrUnanswered says that the session was never answered and is older than MaxUnanswered, or was opened more than a day
+	// in the future: a new bundle is needed.
 	ErrUnanswered = errors.New("session: unanswered for too long")
 	// ErrUntrustedIdentity says that a bundle or message is of another identity key than the Record.
 	ErrUntrustedIdentity = errors.New("session: untrusted identity")
-	// ErrNoKey says that a private key which the first message needs is gone, or was never set.
+	// ErrParty says that a device lacks its identity key, or has an address that cannot be.
+	ErrParty = errors.New("session: invalid party")
+	// ErrNoKey says that a private key which the first message needs is gone, or was never set, or is another.
 	ErrNoKey = errors.New("session: no such prekey")
 	// ErrReplayed says that a first message used the last-resort key before.
 	ErrReplayed = errors.New("session: first message was replayed")
@@ -88,6 +92,11 @@ type Party struct {
 	Address  Address
 }
 
+func (p *Party) valid() bool {
+	device := p.Address.Device()
+	return !p.Identity.IsZero() && (p.Address.IsZero() || p.Address[0] <= 1 && device >= 1 && device <= pqxdh.MaxDevice)
+}
+
 // Record is what a device remembers of its sessions with one other device. The zero Record is none: use New or
 // ParseRecord.
 type Record struct {
@@ -110,16 +119,16 @@ type pending struct {
 	since uint64 // when it was opened, ms since 1970
 }
 
-// New returns a Record without a session. Both identity keys must be set.
+// New returns a Record without a session. Both identity keys must be set, and the addresses zero or of a device 1..127.
 func New(local, remote Party) (*Record, error) {
-	if local.Identity.IsZero() || remote.Identity.IsZero() {
-		return nil, ErrNoKey
+	if !local.valid() || !remote.valid() {
+		return nil, ErrParty
 	}
 	return &Record{local: local, remote: remote}, nil
 }
 
 // Format prints what this is, and nothing of its secrets, whatever the verb.
-func (*Record) Format(f fmt.State, _ rune) { fmt.Fprint(f, "session.Record") }
+func (Record) Format(f fmt.State, _ rune) { fmt.Fprint(f, "session.Record") }
 
 // Remote returns the other device.
 func (r *Record) Remote() Party { return r.remote }
@@ -131,8 +140,11 @@ func (r *Record) usable(now time.Time) error {
 	if r.current == nil {
 		return ErrNoSession
 	}
-	if p := r.current.pending; p != nil && now.Sub(time.UnixMilli(int64(p.since))) > MaxUnanswered {
-		return ErrUnanswered
+	if p := r.current.pending; p != nil {
+		// Nothing is known of the age of a session that was opened in the future: a clock was wrong.
+		if age := now.Sub(time.UnixMilli(int64(p.since))); age > MaxUnanswered || age < -24*time.Hour {
+			return ErrUnanswered
+		}
 	}
 	return nil
 }
@@ -142,6 +154,9 @@ func (r *Record) usable(now time.Time) error {
 func (r *Record) Initiate(identity xeddsa.PrivateKey, registrationID uint32, b *pqxdh.Bundle, now time.Time) (*Record, error) {
 	if identity.Public() != r.local.Identity {
 		return nil, ErrNoKey
+	}
+	if b == nil {
+		return nil, pqxdh.ErrBundle
 	}
 	if b.Identity != r.remote.Identity {
 		return nil, ErrUntrustedIdentity
@@ -194,35 +209,71 @@ func (r *Record) Encrypt(plaintext []byte, now time.Time) (next *Record, kind Ki
 }
 
 // Decrypt returns the Record after a SignalMessage of at most ratchet.MaxMessage bytes, and its plaintext. It tries
-// the current session and then the archived ones; the one that opens the message becomes the current one.
-func (r *Record) Decrypt(message []byte) (next *Record, plaintext []byte, err error) {
+// the current session and then the archived ones; the one that opens the message becomes the current one. If none
+// does, the error is that of the first that was tried, ratchet.ErrTooFar if it is too far ahead for each, or ErrNoSession
+// if there is none.
+func (r *Record) Decrypt(message []byte) (next *Record, plaintext []byte, failed error) {
 	m, err := ratchet.ParseMessage(message)
 	if err != nil {
 		return nil, nil, err
 	}
 	addresses := addressesOf(r.remote.Address, r.local.Address)
-	failed := ErrNoSession
-	for i, c := range r.all() {
+	for _, i := range r.candidates(m) {
+		c := r.all()[i]
 		state, plaintext, err := c.ratchet.Decrypt(m, addresses)
 		switch {
 		case err == nil:
 			return r.promote(i, c.answered(state)), plaintext, nil
 		case errors.Is(err, ratchet.ErrDuplicate):
 			return nil, nil, err
-		case i == 0 || errors.Is(failed, ratchet.ErrDecrypt): // the first reason that says more
+		case failed == nil:
 			failed = err
 		}
 	}
-	return nil, nil, failed
+	switch {
+	case failed != nil:
+		return nil, nil, failed
+	case r.current == nil:
+		return nil, nil, ErrNoSession
+	default:
+		return nil, nil, ratchet.ErrTooFar
+	}
+}
+
+// maxSteps is how many steps of chains are taken for a message that may be of any session. Two whole jumps of both ratchets:
+// one message that opens nothing must not cost as much as forty.
+const maxSteps = 4 * skipped.MaxJump
+
+// candidates returns the numbers of the sessions that may open a message, in the order in which to try them: those that
+// know its ratchet key, for it is of no other; then the current one and the archived ones, newest first, as long as
+// the steps that they would take stay below maxSteps in all.
+func (r *Record) candidates(m *ratchet.Message) []int {
+	var know, may []int
+	left := maxSteps
+	for i, c := range r.all() {
+		steps, known, err := c.ratchet.Steps(m)
+		switch {
+		case err != nil:
+		case known:
+			know = append(know, i)
+		case steps <= left:
+			left -= steps
+			may = append(may, i)
+		}
+	}
+	return append(know, may...)
 }
 
 // Keys are the private keys that a first message refers to. They are not looked at if the message is of a session
 // that is known already, so those that are gone may be left zero.
 type Keys struct {
-	Identity     xeddsa.PrivateKey
-	SignedPreKey xeddsa.PrivateKey // with the message's SignedPreKeyID
-	PreKey       xeddsa.PrivateKey // with its PreKeyID, if it has one
-	KEMPreKey    kyber.PrivateKey  // with its KEMPreKeyID
+	Identity xeddsa.PrivateKey
+
+	// Each prekey comes with its id, which must be the one that the message names. PreKey must be zero if it names none.
+	SignedPreKeyID, PreKeyID, KEMPreKeyID uint32
+	SignedPreKey, PreKey                  xeddsa.PrivateKey
+	KEMPreKey                             kyber.PrivateKey
+
 	// LastResort remembers the uses of KEMPreKey, if that is a last-resort key; nil if it is deleted after its use.
 	LastResort *Replays
 }
@@ -277,8 +328,7 @@ func (r *Record) Knows(m *PreKeyMessage) bool {
 
 // respond makes the session that a first message opens.
 func (r *Record) respond(m *PreKeyMessage, k *Keys) (*conversation, error) {
-	if k == nil || k.Identity.Public() != r.local.Identity || k.SignedPreKey.IsZero() || k.KEMPreKey.IsZero() ||
-		k.PreKey.IsZero() == m.HasPreKey {
+	if k == nil || k.Identity.Public() != r.local.Identity || !k.match(m) {
 		return nil, ErrNoKey
 	}
 	if k.LastResort != nil {
@@ -301,6 +351,14 @@ func (r *Record) respond(m *PreKeyMessage, k *Keys) (*conversation, error) {
 		return nil, err
 	}
 	return &conversation{baseKey: m.BaseKey, handshake: m.handshake(), ratchet: state}, nil
+}
+
+// match tells whether these are the prekeys that a message names.
+func (k *Keys) match(m *PreKeyMessage) bool {
+	if k.SignedPreKey.IsZero() || k.KEMPreKey.IsZero() || k.SignedPreKeyID != m.SignedPreKeyID || k.KEMPreKeyID != m.KEMPreKeyID {
+		return false
+	}
+	return k.PreKey.IsZero() != m.HasPreKey && (!m.HasPreKey || k.PreKeyID == m.PreKeyID)
 }
 
 // answered returns the conversation after a message of the other side.

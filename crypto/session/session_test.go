@@ -148,16 +148,19 @@ func (d *device) decrypt(kind Kind, in []byte) (*Record, []byte, *PreKeyMessage,
 	if err != nil {
 		return nil, nil, nil, Accepted{}, err
 	}
-	keys := &Keys{Identity: d.identity, LastResort: d.replays}
-	if m.SignedPreKeyID == 1 {
-		keys.SignedPreKey = d.signed
-	}
-	if m.KEMPreKeyID == 2 {
-		keys.KEMPreKey = d.kem
-	}
-	keys.PreKey = d.oneTime[m.PreKeyID]
-	next, a, err := d.record.Accept(m, keys)
+	next, a, err := d.record.Accept(m, d.keys(m))
 	return next, a.Plaintext, m, a, err
+}
+
+// keys returns the keys that the device has, whatever the message names.
+func (d *device) keys(m *PreKeyMessage) *Keys {
+	return &Keys{
+		Identity:       d.identity,
+		SignedPreKeyID: 1, SignedPreKey: d.signed,
+		KEMPreKeyID: 2, KEMPreKey: d.kem,
+		PreKeyID: m.PreKeyID, PreKey: d.oneTime[m.PreKeyID],
+		LastResort: d.replays,
+	}
 }
 
 func (d *device) mustOpen(t tester, l letter) {
@@ -276,6 +279,83 @@ func indexes(l []letter) []int {
 	return out
 }
 
+// TestBothOpenAtOnce has both sides open a session before anything arrives, and talk on in lockstep, so that for a while
+// each sends on the session that the other does not send on. Their keys have the same numbers in both sessions.
+func TestBothOpenAtOnce(t *testing.T) {
+	a, b := newPair(t)
+	a.initiate(t, b, true)
+	b.initiate(t, a, true)
+	for i := range 20 {
+		toB, toA := a.send(t, fmt.Sprint("a ", i)), b.send(t, fmt.Sprint("b ", i))
+		b.mustOpen(t, toB)
+		a.mustOpen(t, toA)
+	}
+	b.mustOpen(t, a.send(t, "after you"))
+	a.mustOpen(t, b.send(t, "no, after you"))
+	if a.record.current.baseKey != b.record.current.baseKey {
+		t.Error("the two sides did not come to use one session")
+	}
+}
+
+// TestLateOfArchived opens messages of an old session after a new one has gone as far.
+func TestLateOfArchived(t *testing.T) {
+	a, b := newPair(t)
+	a.initiate(t, b, true)
+	b.mustOpen(t, a.send(t, "hi"))
+	a.mustOpen(t, b.send(t, "hi"))
+	var late []letter
+	for i := range 5 {
+		late = append(late, a.send(t, fmt.Sprint("late ", i)))
+	}
+	a.initiate(t, b, true)
+	for i := range 10 {
+		b.mustOpen(t, a.send(t, fmt.Sprint("new ", i)))
+		a.mustOpen(t, b.send(t, fmt.Sprint("answer ", i)))
+	}
+	for _, l := range late {
+		b.mustOpen(t, l)
+	}
+}
+
+// TestGarbageIsCheap holds that a message that opens nothing takes no more steps than maxSteps, however many sessions
+// there are, and that those within reach still open.
+func TestGarbageIsCheap(t *testing.T) {
+	a, b := newPair(t)
+	var far letter
+	for i := range 6 {
+		a.initiate(t, b, false)
+		b.mustOpen(t, a.send(t, "hi"))
+		a.mustOpen(t, b.send(t, "hi"))
+		if i == 4 { // an archived session, and a new ratchet key: thousands of messages later
+			r := a.record
+			for range 9000 {
+				var err error
+				if r, _, far.bytes, err = r.Encrypt([]byte("far"), now); err != nil {
+					t.Fatal(err)
+				}
+			}
+			far.kind, far.plaintext, a.record = KindSignal, "far", r
+		}
+	}
+	m, err := ratchet.ParseMessage(far.bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	candidates := b.record.candidates(m)
+	for _, i := range candidates {
+		steps, _, err := b.record.all()[i].ratchet.Steps(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += steps
+	}
+	if total > maxSteps || len(candidates) >= 6 || len(candidates) < 2 {
+		t.Errorf("%d candidates take %d steps", len(candidates), total)
+	}
+	b.mustOpen(t, far)
+}
+
 // TestEveryBit flips each bit of a first message. Nothing opens but what differs in the registration id alone.
 func TestEveryBit(t *testing.T) {
 	a, b := newPair(t)
@@ -338,19 +418,27 @@ func TestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, keys := range map[string]*Keys{
-		"no keys":            nil,
-		"zero keys":          {},
-		"no signed prekey":   {Identity: b.identity, KEMPreKey: b.kem, PreKey: b.oneTime[m.PreKeyID]},
-		"no KEM prekey":      {Identity: b.identity, SignedPreKey: b.signed, PreKey: b.oneTime[m.PreKeyID]},
-		"no one-time prekey": {Identity: b.identity, SignedPreKey: b.signed, KEMPreKey: b.kem},
-		"another's identity": {Identity: a.identity, SignedPreKey: b.signed, KEMPreKey: b.kem, PreKey: b.oneTime[m.PreKeyID]},
+	for name, change := range map[string]func(k *Keys){
+		"zero keys":             func(k *Keys) { *k = Keys{} },
+		"no signed prekey":      func(k *Keys) { k.SignedPreKey = xeddsa.PrivateKey{} },
+		"no KEM prekey":         func(k *Keys) { k.KEMPreKey = kyber.PrivateKey{} },
+		"no one-time prekey":    func(k *Keys) { k.PreKey = xeddsa.PrivateKey{} },
+		"another's identity":    func(k *Keys) { k.Identity = a.identity },
+		"another signed prekey": func(k *Keys) { k.SignedPreKeyID++ },
+		"another KEM prekey":    func(k *Keys) { k.KEMPreKeyID++ },
+		"another prekey":        func(k *Keys) { k.PreKeyID++ },
 	} {
+		keys := b.keys(m)
+		change(keys)
 		if _, _, err := b.record.Accept(m, keys); !errors.Is(err, ErrNoKey) {
 			t.Errorf("Accept, %s: got %v, want %v", name, err, ErrNoKey)
 		}
 	}
-	wrong := &Keys{Identity: b.identity, SignedPreKey: xeddsa.GenerateKey(), KEMPreKey: b.kem, PreKey: b.oneTime[m.PreKeyID]}
+	if _, _, err := b.record.Accept(m, nil); !errors.Is(err, ErrNoKey) {
+		t.Errorf("Accept without keys: got %v, want %v", err, ErrNoKey)
+	}
+	wrong := b.keys(m)
+	wrong.SignedPreKey = xeddsa.GenerateKey()
 	if _, _, err := b.record.Accept(m, wrong); !errors.Is(err, ratchet.ErrDecrypt) {
 		t.Errorf("Accept with another signed prekey: got %v", err)
 	}
@@ -409,7 +497,7 @@ func TestAddresses(t *testing.T) {
 		{name: "receiver expects no names", sender: Address{1: 1, 17: 1}, receiver: Address{1: 2, 17: 2}, want: ratchet.ErrDecrypt},
 		{name: "other sender", sender: Address{1: 1, 17: 1}, atReceiver: Address{1: 9, 17: 1}, receiver: Address{1: 2, 17: 2}, expecting: Address{1: 2, 17: 2}, want: ratchet.ErrDecrypt},
 		{name: "other device", sender: Address{1: 1, 17: 1}, atReceiver: Address{1: 1, 17: 3}, receiver: Address{1: 2, 17: 2}, expecting: Address{1: 2, 17: 2}, want: ratchet.ErrDecrypt},
-		{name: "other kind", sender: Address{1: 1, 17: 1}, atReceiver: Address{0: 1, 1: 1, 17: 1}, receiver: Address{1: 2, 17: 2}, expecting: Address{1: 2, 17: 2}, want: ratchet.ErrDecrypt},
+		{name: "other kind", sender: Address{1: 1, 17: 1}, atReceiver: Address{1, 1, 17: 1}, receiver: Address{1: 2, 17: 2}, expecting: Address{1: 2, 17: 2}, want: ratchet.ErrDecrypt},
 		{name: "other recipient", sender: Address{1: 1, 17: 1}, atReceiver: Address{1: 1, 17: 1}, receiver: Address{1: 2, 17: 2}, expecting: Address{1: 4, 17: 2}, want: ratchet.ErrDecrypt},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -441,7 +529,8 @@ func TestUnanswered(t *testing.T) {
 		{now.Add(MaxUnanswered), nil},
 		{now.Add(MaxUnanswered + time.Millisecond), ErrUnanswered},
 		{now.AddDate(50, 0, 0), ErrUnanswered},
-		{now.AddDate(-50, 0, 0), nil}, // the clock went back: it says nothing about the session
+		{now.Add(-24 * time.Hour), nil},
+		{now.AddDate(-50, 0, 0), ErrUnanswered}, // a clock was wrong: nothing is known of its age
 	} {
 		if _, _, _, err := a.record.Encrypt([]byte("hi"), tt.at); !errors.Is(err, tt.want) {
 			t.Errorf("after %v: got %v, want %v", tt.at.Sub(now), err, tt.want)
@@ -640,11 +729,27 @@ func TestRecordRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, err, ErrState)
 		}
 	}
-	if _, err := New(Party{}, b.party()); !errors.Is(err, ErrNoKey) {
-		t.Errorf("no local key: got %v", err)
+	for name, bad := range map[string]Party{
+		"no key":     {Address: a.address},
+		"device 0":   {a.identity.Public(), Address{1: 1}},
+		"device 128": {a.identity.Public(), Address{1: 1, 17: 128}},
+		"kind 2":     {a.identity.Public(), Address{0: 2, 17: 1}},
+	} {
+		if _, err := New(bad, b.party()); !errors.Is(err, ErrParty) {
+			t.Errorf("local, %s: got %v", name, err)
+		}
+		if _, err := New(b.party(), bad); !errors.Is(err, ErrParty) {
+			t.Errorf("remote, %s: got %v", name, err)
+		}
 	}
-	if _, err := New(a.party(), Party{}); !errors.Is(err, ErrNoKey) {
-		t.Errorf("no remote key: got %v", err)
+	archivedAlone := *a.record
+	archivedAlone.archived, archivedAlone.current = archivedAlone.all(), nil
+	twice := *a.record
+	twice.archived = twice.all()
+	for name, r := range map[string]*Record{"no current session": &archivedAlone, "one session twice": &twice} {
+		if _, err := ParseRecord(r.AppendTo(nil)); !errors.Is(err, ErrState) {
+			t.Errorf("%s: got %v, want %v", name, err, ErrState)
+		}
 	}
 }
 

@@ -82,8 +82,15 @@ func ParseRecord(b []byte) (*Record, error) {
 	for r.Has(6) && len(rec.archived) < MaxArchived {
 		rec.archived = append(rec.archived, rec.parse(r, 6))
 	}
-	if r.Done() != nil {
+	if r.Done() != nil || !rec.local.valid() || !rec.remote.valid() || rec.current == nil && len(rec.archived) > 0 {
 		return nil, ErrState
+	}
+	known := make(map[xeddsa.PublicKey]bool)
+	for _, c := range rec.all() {
+		if known[c.baseKey] {
+			return nil, ErrState
+		}
+		known[c.baseKey] = true
 	}
 	return &rec, nil
 }

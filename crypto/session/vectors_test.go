@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/linnetmesh/linnet/crypto/internal/entropy"
+	"github.com/linnetmesh/linnet/crypto/internal/pb"
 	"github.com/linnetmesh/linnet/crypto/internal/vectors"
 	"github.com/linnetmesh/linnet/crypto/kyber"
 	"github.com/linnetmesh/linnet/crypto/pqxdh"
@@ -69,19 +70,19 @@ func (p *recordedParty) party(t testing.TB) Party {
 	return out
 }
 
-func (p *recordedParty) keys(t testing.TB) *Keys {
+func (p *recordedParty) keys(t testing.TB, b *pqxdh.Bundle) *Keys {
 	t.Helper()
 	kem, err := kyber.ParsePrivateKey(p.KyberSeed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	k := &Keys{
-		Identity:     private(t, p.IdentityPrivate),
-		SignedPreKey: private(t, p.SignedPreKeyPrivate),
-		KEMPreKey:    kem,
+		Identity:       private(t, p.IdentityPrivate),
+		SignedPreKeyID: b.SignedPreKeyID, SignedPreKey: private(t, p.SignedPreKeyPrivate),
+		KEMPreKeyID: b.KEMPreKeyID, KEMPreKey: kem,
 	}
 	if len(p.PreKeyPrivate) > 0 {
-		k.PreKey = private(t, p.PreKeyPrivate)
+		k.PreKeyID, k.PreKey = b.OneTimePreKeyID, private(t, p.PreKeyPrivate)
 	} else {
 		k.LastResort = new(Replays)
 	}
@@ -165,7 +166,8 @@ func TestOneway(t *testing.T) {
 	for _, s := range file.Scenarios {
 		t.Run(s.ID, func(t *testing.T) {
 			sender, receiver := s.Sender.party(t), s.Receiver.party(t)
-			bundle, keys := s.Bundle.bundle(t), s.Receiver.keys(t)
+			bundle := s.Bundle.bundle(t)
+			keys := s.Receiver.keys(t, bundle)
 			r, err := New(receiver, sender)
 			if err != nil {
 				t.Fatal(err)
@@ -226,7 +228,11 @@ func embedded(t testing.TB, message []byte) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m.message.Bytes()
+	if m.message == nil {
+		t.Fatal("no message")
+	}
+	r := pb.NewReader(message[1:], pb.Skip)
+	return r.Bytes(4, 0, len(message))
 }
 
 // after is what a step of a recorded conversation left behind.
@@ -333,7 +339,7 @@ func TestConversation(t *testing.T) {
 		}
 		p := &player{record: r, dks: map[[64]byte][]byte{}, coins: &coins}
 		if len(own.KyberSeed) > 0 {
-			p.keys = own.keys(t)
+			p.keys = own.keys(t, bundle)
 		}
 		return p
 	}
@@ -363,7 +369,7 @@ func TestConversation(t *testing.T) {
 			if first == nil {
 				t.Fatal("the initiator sends nothing")
 			}
-			k := file.B.keys(t)
+			k := file.B.keys(t, bundle)
 			responder := pqxdh.Responder{Identity: k.Identity, SignedPreKey: k.SignedPreKey, KEMPreKey: k.KEMPreKey, OneTimePreKey: k.PreKey}
 			secrets, err := responder.Respond(partyA.Identity, pqxdh.Opening{BaseKey: first.BaseKey, KEMCiphertext: first.kemCiphertext})
 			if err != nil {

@@ -2,7 +2,6 @@ package spqr
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 	"slices"
 
@@ -10,8 +9,12 @@ import (
 	"github.com/linnetmesh/linnet/crypto/internal/skipped"
 )
 
-// maxIndex is the last index of a chain.
-const maxIndex = math.MaxUint32 - 1
+const (
+	// maxIndex is the last index of a chain.
+	maxIndex = math.MaxUint32 - 1
+	// maxJump is how many messages may be skipped: one less than in the Double Ratchet, for the first index is 1.
+	maxJump = skipped.MaxJump - 1
+)
 
 // The labels of the key derivations. The two spaces in labelStart are meant.
 const (
@@ -69,9 +72,6 @@ func (c *chains) addLink(epoch uint64, salt []byte, secret *[32]byte, label stri
 	c.links = append(slices.Clip(c.links), link{epoch: epoch, send: ours, recv: theirs})
 }
 
-// newest returns the newest epoch.
-func (c *chains) newest() uint64 { return c.links[len(c.links)-1].epoch }
-
 // at returns the place of an epoch's link, or -1.
 func (c *chains) at(epoch uint64) int {
 	return slices.IndexFunc(c.links, func(l link) bool { return l.epoch == epoch })
@@ -109,13 +109,9 @@ func (c *chains) recvKey(epoch uint64, index uint32) (key [32]byte, err error) {
 		return key, ErrEpoch
 	}
 	l := c.links[i] // a copy
-	// The first index is 1, so of a fresh chain one message less is in reach than the Double Ratchet would take.
-	key, l.late, err = l.late.Key(l.recv.index+1, index, skipped.MaxJump-1, func(bool) [32]byte { return l.recv.step() })
-	switch {
-	case errors.Is(err, skipped.ErrTooFar):
-		return key, ErrTooFar
-	case err != nil:
-		return key, ErrDuplicate
+	key, l.late, err = l.late.Key(l.recv.index+1, index, maxJump, func(bool) [32]byte { return l.recv.step() })
+	if err != nil {
+		return key, fromSkipped(err)
 	}
 	c.links = slices.Clone(c.links)
 	c.links[i] = l

@@ -28,6 +28,7 @@ import (
 	"fmt"
 
 	"github.com/linnetmesh/linnet/crypto/internal/entropy"
+	"github.com/linnetmesh/linnet/crypto/internal/skipped"
 )
 
 var (
@@ -69,7 +70,7 @@ func (s *State) Replaying(r *entropy.Recorded) *State {
 }
 
 // Format prints what this is, and nothing of its secrets, whatever the verb.
-func (*State) Format(f fmt.State, _ rune) { fmt.Fprint(f, "spqr.State") }
+func (State) Format(f fmt.State, _ rune) { fmt.Fprint(f, "spqr.State") }
 
 // Phase returns where the exchange stands.
 func (s *State) Phase() Phase { return s.exchange.phase }
@@ -78,10 +79,33 @@ func (s *State) Phase() Phase { return s.exchange.phase }
 func (s *State) Epoch() uint64 { return s.exchange.epoch }
 
 // ChainEpoch returns the newest epoch whose secret is in the chains, from 0.
-func (s *State) ChainEpoch() uint64 { return s.chains.newest() }
+func (s *State) ChainEpoch() uint64 {
+	if len(s.chains.links) == 0 {
+		return 0
+	}
+	return s.chains.links[len(s.chains.links)-1].epoch
+}
+
+// Steps returns how many keys of the chain Receive would have to make for what came with a message, without making any.
+// It fails where Receive would fail for the epoch or for the distance.
+func (s *State) Steps(in []byte) (int, error) {
+	m, err := parseMessage(in)
+	if err != nil {
+		return 0, err
+	}
+	i := s.chains.at(m.epoch - 1)
+	if i < 0 {
+		return 0, ErrEpoch
+	}
+	n, err := skipped.Steps(s.chains.links[i].recv.index+1, m.index, maxJump)
+	if err != nil {
+		return 0, fromSkipped(err)
+	}
+	return n, nil
+}
 
 // Send returns the ratchet after one message, what to send with it (at most 52 bytes), and the message's key. It
-// fails only with ErrExhausted, after 2^32-2 messages of one epoch.
+// fails with ErrExhausted after 2^32-2 messages of one epoch, and with ErrEpoch for the zero State.
 func (s *State) Send() (next *State, out []byte, key [32]byte, err error) {
 	n := *s
 	var m message
@@ -115,4 +139,12 @@ func (s *State) Receive(in []byte) (next *State, key [32]byte, err error) {
 		return nil, key, err
 	}
 	return &n, key, nil
+}
+
+// fromSkipped returns the error of this package that stands for one of the skipped keys.
+func fromSkipped(err error) error {
+	if errors.Is(err, skipped.ErrTooFar) {
+		return ErrTooFar
+	}
+	return ErrDuplicate
 }

@@ -406,7 +406,7 @@ func TestStateRefused(t *testing.T) {
 func TestSecretsAreNotPrinted(t *testing.T) {
 	s := pair()[0].state
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-		if out := fmt.Sprintf(verb, s); out != "spqr.State" {
+		if out := fmt.Sprintf(verb, s) + fmt.Sprintf(verb, *s); out != "spqr.Statespqr.State" {
 			t.Errorf("%s prints %s", verb, out)
 		}
 	}

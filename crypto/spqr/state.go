@@ -2,6 +2,7 @@ package spqr
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"github.com/linnetmesh/linnet/crypto/internal/pb"
@@ -195,7 +196,7 @@ func (l *link) parse(b []byte, sendEpoch uint64) bool {
 // consistent tells whether the parts of a state can stand beside each other.
 func (s *State) consistent() bool {
 	x, c := &s.exchange, &s.chains
-	if x.epoch == 0 || len(c.links) == 0 || x.phase.owns() != (c.initiator == (x.epoch%2 == 1)) {
+	if x.epoch == 0 || x.epoch > math.MaxInt64 || len(c.links) == 0 || x.phase.owns() != (c.initiator == (x.epoch%2 == 1)) {
 		return false
 	}
 	newest := x.epoch - 1
@@ -207,5 +208,13 @@ func (s *State) consistent() bool {
 			return false
 		}
 	}
-	return c.links[0].epoch <= newest && c.at(c.sendEpoch) >= 0 && c.at(c.sendEpoch) <= 1 && c.sendEpoch < x.epoch
+	// The last message was sent in this epoch, or in the one before where nothing was sent in this one yet.
+	behind := uint64(1)
+	if x.phase == KeysUnsampled || x.phase == NoHeaderReceived || x.phase == HeaderReceived {
+		behind = min(2, x.epoch)
+	}
+	if c.links[0].epoch > newest || c.sendEpoch >= x.epoch || x.epoch-c.sendEpoch > behind || c.at(c.sendEpoch) < 0 || c.at(c.sendEpoch) > 1 {
+		return false
+	}
+	return !layout[x.phase].vector || checkKey(&x.header, x.vector)
 }

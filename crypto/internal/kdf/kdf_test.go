@@ -1,8 +1,13 @@
 package kdf
 
 import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/hex"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // TestHKDF holds HKDF to RFC 5869, appendices A.1 to A.3.
@@ -43,6 +48,27 @@ func TestHMAC(t *testing.T) {
 	}
 }
 
+// TestStandardLibrary holds both functions to crypto/hmac and crypto/hkdf, for all sizes around their limits.
+func TestStandardLibrary(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		bytes := func(most int, name string) []byte { return rapid.SliceOfN(rapid.Byte(), 0, most).Draw(t, name) }
+		key, a, b := bytes(2*blockSize, "key"), bytes(shortest, "a"), bytes(shortest, "b")
+		h := hmac.New(sha256.New, key)
+		h.Write(a)
+		h.Write(b)
+		if got := HMAC(key, a, b); string(got[:]) != string(h.Sum(nil)) {
+			t.Fatalf("HMAC: got %x", got)
+		}
+		out := make([]byte, rapid.IntRange(0, 255*Size).Draw(t, "size"))
+		info := string(bytes(2*shortest, "info"))
+		HKDF(out, key, a, info)
+		want, err := hkdf.Key(sha256.New, a, key, info, len(out))
+		if err != nil || string(out) != string(want) {
+			t.Fatalf("HKDF: got %x, want %x, %v", out, want, err)
+		}
+	})
+}
+
 func TestChain(t *testing.T) {
 	a, b := Chain{Key: [Size]byte{1, 2, 3}}, Chain{Key: [Size]byte{1, 2, 3}}
 	seed := a.Step(true)
@@ -62,11 +88,31 @@ func BenchmarkHMAC(b *testing.B) {
 	}
 }
 
+// BenchmarkHMACFloor is the same with crypto/hmac.
+func BenchmarkHMACFloor(b *testing.B) {
+	key, data := make([]byte, 32), []byte{1}
+	b.ReportAllocs()
+	for b.Loop() {
+		h := hmac.New(sha256.New, key)
+		h.Write(data)
+		h.Sum(nil)
+	}
+}
+
 func BenchmarkHKDF80(b *testing.B) {
 	var salt, ikm [32]byte
 	var out [80]byte
 	b.ReportAllocs()
 	for b.Loop() {
 		HKDF(out[:], salt[:], ikm[:], "WhisperMessageKeys")
+	}
+}
+
+// BenchmarkHKDF80Floor is the same with crypto/hkdf.
+func BenchmarkHKDF80Floor(b *testing.B) {
+	var salt, ikm [32]byte
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = hkdf.Key(sha256.New, ikm[:], salt[:], "WhisperMessageKeys", 80)
 	}
 }

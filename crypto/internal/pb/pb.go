@@ -47,8 +47,9 @@ type Reader struct {
 	unknown Unknown
 	bad     bool
 
-	last  uint32 // number of the field that was used or passed over last
-	field uint32 // number of the field that waits, 0 if none is read yet
+	last  uint32 // number of the field that was used last
+	seen  uint32 // number of the field that was read last
+	field uint32 // the same while it waits, 0 if it was used or passed over
 	typ   byte   // its wire type
 	num   uint64 // its value, of a varint
 	bytes []byte // its value, of bytes
@@ -75,7 +76,7 @@ func (r *Reader) Has(n uint32) bool {
 		case r.unknown == Refuse:
 			r.bad = true
 		default:
-			r.use()
+			r.field = 0 // another of the same number may follow
 		}
 	}
 	return false
@@ -88,11 +89,11 @@ func (r *Reader) next() bool {
 	}
 	tag := r.varint()
 	n := tag >> 3
-	if r.bad || n == 0 || n > maxField || n < uint64(r.last) {
+	if r.bad || n == 0 || n > maxField || n < uint64(r.seen) {
 		r.bad = true
 		return false
 	}
-	r.field, r.typ = uint32(n), byte(tag&7)
+	r.field, r.seen, r.typ = uint32(n), uint32(n), byte(tag&7)
 	switch r.typ {
 	case typeVarint:
 		r.num = r.varint()
@@ -217,7 +218,16 @@ func AppendHeader(b []byte, n uint32, size int) []byte {
 	return binary.AppendUvarint(b, uint64(size))
 }
 
-// AppendMessage appends field n with the message that body appends.
+// AppendMessage appends field n with the message that body appends. The message is made in place, so that nothing of it
+// stays elsewhere in memory.
 func AppendMessage(b []byte, n uint32, body func([]byte) []byte) []byte {
-	return AppendBytes(b, n, body(nil))
+	start := len(b)
+	b = body(b)
+	size := len(b) - start
+	var buf [2 * binary.MaxVarintLen64]byte
+	header := AppendHeader(buf[:0], n, size)
+	b = append(b, header...)
+	copy(b[start+len(header):], b[start:start+size])
+	copy(b[start:], header)
+	return b
 }

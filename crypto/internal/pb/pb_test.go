@@ -31,7 +31,8 @@ func TestReader(t *testing.T) {
 		{"unknown before", "0801" + "1200" + "2a0100", true, false},
 		{"unknown fixed64 after", "0801" + "1200" + "410000000000000000", true, false},
 		{"unknown fixed32 after", "0801" + "1200" + "4500000000", true, false},
-		{"unknown twice", "0801" + "1200" + "2a0100" + "2a0100", false, false},
+		{"unknown twice", "0801" + "1200" + "2a0100" + "2a0100", true, false},
+		{"known after it was passed over", "0801" + "1807" + "1200", false, false},
 		{"unknown falling", "0801" + "1200" + "320100" + "2a0100", false, false},
 		{"missing first", "1200", false, false},
 		{"missing last", "0801", false, false},
@@ -78,6 +79,11 @@ func TestNested(t *testing.T) {
 	got := AppendMessage(nil, 3, func(b []byte) []byte { return AppendUint(b, 1, 300) })
 	if want := []byte{0x1a, 3, 0x08, 0xac, 0x02}; !bytes.Equal(got, want) {
 		t.Errorf("got %x, want %x", got, want)
+	}
+	long := bytes.Repeat([]byte{7}, 1000)
+	after := AppendMessage(bytes.Clone(got), 4, func(b []byte) []byte { return append(b, long...) })
+	if want := AppendBytes(bytes.Clone(got), 4, long); !bytes.Equal(after, want) {
+		t.Errorf("got %x, want %x", after, want)
 	}
 	r := NewReader(got, Refuse)
 	in := NewReader(r.Bytes(3, 0, 8), Refuse)

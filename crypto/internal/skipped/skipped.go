@@ -27,6 +27,19 @@ var (
 	ErrTooFar = errors.New("skipped: too far ahead")
 )
 
+// Steps returns how often Key would call step for a message: not at all for one that comes late. It returns ErrTooFar
+// for one more than jump ahead.
+func Steps(next, index, jump uint32) (int, error) {
+	switch {
+	case index < next:
+		return 0, nil
+	case index-next > jump:
+		return 0, ErrTooFar
+	default:
+		return int(index-next) + 1, nil
+	}
+}
+
 // Keys are the kept keys of one chain, by rising index. It is a value: no operation writes to what a Keys holds. The
 // zero value holds none.
 type Keys struct{ list []entry }
@@ -61,8 +74,8 @@ func (k Keys) Key(next, index, jump uint32, step func(wanted bool) [32]byte) (ke
 		}
 		return key, rest, nil
 	}
-	if index-next > jump {
-		return key, k, ErrTooFar
+	if _, err := Steps(next, index, jump); err != nil {
+		return key, k, err
 	}
 	rest = k.advance(next, index, step)
 	return step(true), rest, nil
