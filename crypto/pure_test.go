@@ -20,7 +20,7 @@ const module = "github.com/linnetmesh/linnet/"
 var allowed = map[string]bool{
 	"bytes": true, "cmp": true, "encoding/base32": true, "encoding/base64": true, "encoding/binary": true,
 	"encoding/hex": true, "errors": true, "fmt": true, "hash": true, "iter": true, "maps": true, "math": true,
-	"math/bits": true, "reflect": true, "slices": true, "strconv": true, "strings": true, "sync": true, "unicode/utf8": true, "embed": true,
+	"math/big": true, "math/bits": true, "reflect": true, "slices": true, "strconv": true, "strings": true, "sync": true, "unicode/utf8": true, "embed": true,
 	"time": true, // for time.Time and time.Duration alone: see clocks
 
 	"crypto/aes": true, "crypto/cipher": true, "crypto/ecdh": true, "crypto/ed25519": true, "crypto/hkdf": true,

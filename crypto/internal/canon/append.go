@@ -1,0 +1,121 @@
+package canon
+
+import (
+	"reflect"
+	"strings"
+)
+
+// appendTo appends the encoding of v, which has this shape.
+func (s *shape) appendTo(b []byte, v reflect.Value) ([]byte, error) {
+	switch s.kind {
+	case kindItem:
+		return s.appendItem(b, v)
+	case kindText, kindBytes:
+		if v.Len() > s.limit {
+			return nil, ErrSize
+		}
+		return s.appendItem(b, v)
+	case kindFixed:
+		return s.appendItem(b, v)
+	case kindRaw:
+		if v.Len() > s.limit {
+			return nil, ErrSize
+		}
+		if Check(v.Bytes()) != nil {
+			return nil, ErrMalformed
+		}
+		return append(b, v.Bytes()...), nil
+	case kindPointer:
+		return s.elem.appendTo(b, v.Elem())
+	case kindSlice:
+		if v.Len() > s.limit {
+			return nil, ErrSize
+		}
+		b = appendHead(b, majorArray, uint64(v.Len()))
+		for i := range v.Len() {
+			var err error
+			if b, err = s.elem.appendTo(b, v.Index(i)); err != nil {
+				return nil, err
+			}
+		}
+		return b, nil
+	default:
+		return s.appendMap(b, v)
+	}
+}
+
+// appendItem leaves the item to fxamacker/cbor.
+func (s *shape) appendItem(b []byte, v reflect.Value) ([]byte, error) {
+	if s.kind == kindBytes && v.IsNil() {
+		return append(b, majorBytes<<5), nil // it would be null
+	}
+	item, err := encoder.Marshal(v.Interface())
+	if err != nil {
+		return nil, ErrMalformed
+	}
+	return append(b, item...), nil
+}
+
+// appendMap appends a struct: its fields and its unknown pairs, in the order of their keys.
+func (s *shape) appendMap(b []byte, v reflect.Value) ([]byte, error) {
+	unknown, n, err := splitUnknown(v.Field(s.unknown).String())
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range s.fields {
+		if !f.absent(v.Field(f.index)) {
+			n++
+		}
+	}
+	b = appendHead(b, majorMap, uint64(n))
+	for _, f := range s.fields {
+		key := string(appendKey(nil, f.key))
+		for len(unknown) > 0 && strings.Compare(unknown[0], key) < 0 { // a pair sorts as its key: no key begins another
+			b = append(b, unknown[0]...)
+			unknown = unknown[1:]
+		}
+		if len(unknown) > 0 && strings.HasPrefix(unknown[0], key) { // it is known here
+			return nil, ErrMalformed
+		}
+		value := v.Field(f.index)
+		if f.absent(value) {
+			continue
+		}
+		if b, err = f.appendTo(append(b, key...), value); err != nil {
+			return nil, err
+		}
+	}
+	for _, pair := range unknown {
+		b = append(b, pair...)
+	}
+	return b, nil
+}
+
+// absent tells whether the field is left out.
+func (f field) absent(v reflect.Value) bool {
+	if !f.optional {
+		return false
+	}
+	if f.kind == kindSlice || f.kind == kindBytes || f.kind == kindRaw {
+		return v.Len() == 0
+	}
+	return v.IsZero()
+}
+
+// splitUnknown returns the pairs of an Unknown. That they are in order and clash with no field is seen when the whole
+// is checked.
+func splitUnknown(u string) (pairs []string, n int, err error) {
+	for len(u) > 0 {
+		_, rest, err := readKey([]byte(u))
+		if err == nil {
+			rest, err = skip(rest, 1)
+		}
+		if err != nil {
+			return nil, 0, ErrMalformed
+		}
+		size := len(u) - len(rest)
+		pairs = append(pairs, u[:size])
+		u = u[size:]
+	}
+	return pairs, len(pairs), nil
+}
