@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -139,5 +140,27 @@ func TestLabelUses(t *testing.T) {
 	LabelErase.Derive(b[:], []byte("k"), []byte("a"))
 	if a == b || a == [40]byte{} {
 		t.Error("two labels make one key")
+	}
+}
+
+// TestLabelsAreDocumented: the page for other implementations has the whole table.
+func TestLabelsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, page, _ = bytes.Cut(page, []byte("## 2. Labels"))
+	page, _, _ = bytes.Cut(page, []byte("## 3."))
+	listed := map[Label]bool{}
+	for _, l := range regexp.MustCompile(`linnet [a-z0-9 ]+? v1`).FindAllString(string(page), -1) {
+		listed[Label(l)] = true
+	}
+	for name, l := range labels(t) {
+		if !listed[l] {
+			t.Errorf("%s is not in PROTOCOL.md", name)
+		}
+	}
+	if got, want := len(listed), len(labels(t)); got != want {
+		t.Errorf("%d labels in PROTOCOL.md, %d in the table", got, want)
 	}
 }

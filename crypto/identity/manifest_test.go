@@ -104,6 +104,11 @@ func TestSizes(t *testing.T) {
 	if got := len(one.raw); got != 1185 {
 		t.Errorf("eight devices, one steward: %d bytes", got)
 	}
+	h := v.Head()
+	h.Version = 23
+	if got := len(must[[]byte](t)(Marshal(h))); got != 44 {
+		t.Errorf("a head: %d bytes", got)
+	}
 	if got := len(v.AppendTo(nil)); got > 3000 {
 		t.Errorf("a view of eight devices: %d bytes", got)
 	}

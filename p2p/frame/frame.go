@@ -23,6 +23,9 @@ import (
 // Max is the largest body of a frame in bytes.
 const Max = 72 << 10
 
+// firstGrowth is the memory in bytes that is taken for a body before any of it came.
+const firstGrowth = 2 << 10
+
 // maxPrefix is the size of the length of the largest body.
 const maxPrefix = 3
 
@@ -81,6 +84,7 @@ func (s *Stream) ReadWithin(patience time.Duration) ([]byte, error) {
 	}
 	// A bytes.Buffer grows as the body comes, and not at once to what was announced.
 	var body bytes.Buffer
+	body.Grow(min(n, firstGrowth))
 	switch m, err := io.CopyN(&body, s.in, int64(n)); {
 	case err == nil:
 		return body.Bytes(), nil
