@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,7 +118,8 @@ func TestPatience(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				here, there := net.Pipe()
-				go tt.peer(there)
+				var peer sync.WaitGroup
+				peer.Go(func() { tt.peer(there) })
 				start := time.Now()
 				err := tt.call(New(here, 1000, 30*time.Second))
 				if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -129,6 +131,7 @@ func TestPatience(t *testing.T) {
 				}
 				_ = here.Close()
 				_ = there.Close()
+				peer.Wait()
 			})
 		})
 	}
@@ -138,10 +141,12 @@ func TestPatience(t *testing.T) {
 func TestReadWithinWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
-		go func() {
+		var peer sync.WaitGroup
+		peer.Go(func() {
 			time.Sleep(24 * time.Hour)
 			_ = New(there, 100, time.Second).Write([]byte("good morning"))
-		}()
+		})
+		defer peer.Wait()
 		if got, err := New(here, 100, time.Second).ReadWithin(0); err != nil || string(got) != "good morning" {
 			t.Errorf("got %q, %v", got, err)
 		}
@@ -178,11 +183,12 @@ func TestMemoryComesWithTheBody(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
+		var all sync.WaitGroup
 		for range peers {
 			here, there := net.Pipe()
 			conns = append(conns, here, there)
-			go func() { _, _ = New(here, Max, time.Hour).Read() }()
-			go func() { _, _ = there.Write([]byte{0x80, 0xc0, 0x04, 1, 2, 3}) }()
+			all.Go(func() { _, _ = New(here, Max, time.Hour).Read() })
+			all.Go(func() { _, _ = there.Write([]byte{0x80, 0xc0, 0x04, 1, 2, 3}) })
 		}
 		synctest.Wait()
 		runtime.GC()
@@ -193,6 +199,7 @@ func TestMemoryComesWithTheBody(t *testing.T) {
 		for _, c := range conns {
 			_ = c.Close()
 		}
+		all.Wait()
 	})
 }
 
