@@ -24,7 +24,13 @@
 //	senderkey    a group's messages, encrypted once for all members
 //	fingerprint  safety numbers
 //
-// And sframe, the encryption of media frames (RFC 9605).
+// Linnet's own, of which each has its bytes in a PROTOCOL.md:
+//
+//	identity     accounts, their devices, and what they sign; addresses; the table of all labels
+//	bundle       what lets a session start with a sleeper
+//	envelope     hides who wrote a session's message, and how long it is
+//	descriptor   what an account publishes, blinded and encrypted
+//	sframe       media frames (RFC 9605)
 //
 // # Against whom
 //
@@ -46,13 +52,19 @@
 //	                                                  in another's name. In an open session the MAC key comes from both
 //	                                                  ratchets, and holds
 //	that it comes once        everybody               a message key is used once; the last-resort key remembers its uses
-//	that the right person     whoever swaps keys at   compare safety numbers once: 60 digits over identity keys, from
-//	is meant                  first contact           5,200 hashes
+//	that the right person     whoever swaps keys at   compare safety numbers once: 60 digits over account keys, from
+//	is meant                  first contact           5,200 hashes. New devices do not change them
+//	which devices a person    everybody but who has   no: a manifest is signed by stewards (XEdDSA), and they by the account
+//	has                       a steward or the seed   (Ed25519). A stolen steward is thrown out with the words
+//	who is found where        who does not know the   no: blinded Ed25519 keys; what is published is encrypted under a key
+//	                          address                 that comes from the address
+//	who wrote to whom         relays and routers, by  yes in envelopes of open sessions, and in first ones (ML-KEM-768 with
+//	                          content and length      X25519), as long as the recipient's envelope key is not stolen
 //
 // # What none of it does
 //
-// It does not hide that two devices talk, when, and how much: the sizes of session messages show their plaintexts to 16
-// bytes (crypto/envelope will pad and hide the sender). It does not protect an unlocked or infected device. It cannot
+// It does not hide that two devices talk, when, and how much. A session's messages alone would show their sizes to 16 bytes
+// and the sender of a first one; crypto/envelope hides the sender, and the size but for eight classes. It does not protect an unlocked or infected device. It cannot
 // erase for certain: Go's runtime may have copied a key that is no longer referred to, and the storage below may keep old
 // states. Whoever puts an old state back (a backup, a snapshot of a machine) uses keys twice, which shows two plaintexts
 // to whoever has both ciphertexts; so states must never be restored.
