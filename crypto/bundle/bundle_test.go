@@ -45,7 +45,7 @@ func issue(t testing.TB, k xeddsa.PrivateKey, d identity.Device) (*Private, *Bun
 func TestSession(t *testing.T) {
 	ben, benDevice := device(t, 2)
 	private, b := issue(t, ben, benDevice)
-	privatePart, part, err := IssuePart(ben, benDevice, 6)
+	privatePart, part, err := IssuePart(ben, benDevice, 6, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,12 +55,12 @@ func TestSession(t *testing.T) {
 	if err1 != nil || err2 != nil || len(sealed) != SealedSize || len(sealedPart) != SealedPartSize {
 		t.Fatalf("sealed: %d and %d bytes, %v, %v", len(sealed), len(sealedPart), err1, err2)
 	}
-	got, err1 := key.Open(sealed, benDevice, now)
-	gotPart, err2 := key.OpenPart(sealedPart, benDevice)
+	got, err1 := key.Open(sealed, benDevice, 5, now)
+	gotPart, err2 := key.OpenPart(sealedPart, benDevice, now)
 	if err1 != nil || err2 != nil {
 		t.Fatal(err1, err2)
 	}
-	if got.Version != 5 || got.RegistrationID != 77 || !got.Has(300) || got.Has(2) || !got.NotAfter.Equal(now.Add(Lifetime)) || gotPart.ID() != 6 {
+	if got.Version() != 5 || got.RegistrationID() != 77 || !got.Has(300) || got.Has(2) || !got.NotAfter().Equal(now.Add(Lifetime)) || gotPart.ID() != 6 {
 		t.Errorf("got %+v, part %d", got, gotPart.ID())
 	}
 	if private, err = ParsePrivate(private.AppendTo(nil)); err != nil {
@@ -76,7 +76,7 @@ func TestSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		prekeys, err := got.PreKeys(p)
+		prekeys, err := got.PreKeys(p, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,14 +107,18 @@ func TestSession(t *testing.T) {
 		}
 	}
 	_, other := device(t, 2)
-	if _, err := (&Bundle{Device: other}).PreKeys(gotPart); !errors.Is(err, ErrBundle) {
+	if _, err := (&Bundle{device: other, notAfter: now}).PreKeys(gotPart, now); !errors.Is(err, ErrBundle) {
 		t.Errorf("another device's part: got %v", err)
 	}
 }
 
 func TestTimes(t *testing.T) {
 	k, d := device(t, 1)
-	_, b := issue(t, k, d)
+	private, b := issue(t, k, d)
+	privatePart, part, err := IssuePart(k, d, 6, now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	raw := b.AppendTo(nil)
 	for _, tt := range []struct {
 		name string
@@ -129,9 +133,38 @@ func TestTimes(t *testing.T) {
 		{"years before", now.AddDate(-5, 0, 0), ErrExpired},
 		{"years later", now.AddDate(5, 0, 0), ErrExpired},
 	} {
-		if _, err := Parse(raw, d, tt.at); !errors.Is(err, tt.want) {
+		if _, err := Parse(raw, d, 0, tt.at); !errors.Is(err, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
 		}
+		if _, err := ParsePart(part.AppendTo(nil), d, tt.at); !errors.Is(err, tt.want) {
+			t.Errorf("part, %s: got %v, want %v", tt.name, err, tt.want)
+		}
+	}
+	late := now.Add(Lifetime + time.Second)
+	if _, err := b.PreKeys(nil, late); !errors.Is(err, ErrExpired) {
+		t.Errorf("prekeys of an old bundle: got %v", err)
+	}
+	b.notAfter = late
+	if _, err := b.PreKeys(part, late); !errors.Is(err, ErrExpired) {
+		t.Errorf("prekeys of an old part: got %v", err)
+	}
+	if _, fresh := issue(t, k, d); fresh.Due(now.Add(RenewAfter)) || !fresh.Due(now.Add(RenewAfter+time.Second)) {
+		t.Error("a bundle is due at the wrong time")
+	}
+	for _, expired := range []func(time.Time) bool{private.Expired, privatePart.Expired} {
+		if expired(now.Add(KeepPrivate)) || !expired(now.Add(KeepPrivate+time.Second)) {
+			t.Error("a private half expires at the wrong time")
+		}
+	}
+	again, err := identity.NewDevice(d.Account(), d.Number(), k, now.Add(time.Hour)) // the same device, entered anew
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part, err = ParsePart(part.AppendTo(nil), again, now); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.PreKeys(part, now); err != nil {
+		t.Errorf("a part under a new entry of the device: %v", err)
 	}
 }
 
@@ -177,7 +210,7 @@ func TestRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Parse(raw, d, now); !errors.Is(err, tt.want) {
+			if _, err := Parse(raw, d, 0, now); !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 		})
@@ -186,30 +219,37 @@ func TestRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Parse(raw, d, now); !errors.Is(err, ErrSignature) {
+	if _, err := Parse(raw, d, 0, now); !errors.Is(err, ErrSignature) {
 		t.Errorf("label of a part: got %v", err)
 	}
 	if raw, err = sign(xeddsa.GenerateKey(), identity.LabelBundle, base); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Parse(raw, d, now); !errors.Is(err, ErrSignature) {
+	if _, err := Parse(raw, d, 0, now); !errors.Is(err, ErrSignature) {
 		t.Errorf("another's signature: got %v", err)
 	}
-	if _, err := Parse(make([]byte, MaxSize+1), d, now); !errors.Is(err, identity.ErrSize) {
+	if _, err := Parse(make([]byte, MaxSize+1), d, 0, now); !errors.Is(err, identity.ErrSize) {
 		t.Errorf("oversize: got %v", err)
 	}
-	if _, err := Parse(good.AppendTo(nil), identity.Device{}, now); !errors.Is(err, ErrKey) {
+	if _, err := Parse(good.AppendTo(nil), identity.Device{}, 0, now); !errors.Is(err, ErrKey) {
 		t.Errorf("no device: got %v", err)
 	}
 	newer := append([]byte{0xa3, 0x01}, bytes.Clone(good.AppendTo(nil)[2:])...)
 	newer = append(newer, 0x20, 0x00) // key -1: must be understood
-	if _, err := Parse(newer, d, now); !errors.Is(err, identity.ErrNewer) {
-		t.Errorf("something that must be understood: got %v", err)
+	if _, err := Parse(newer, d, 0, now); !errors.Is(err, ErrBundle) {
+		t.Errorf("something around the body that must be understood, which nobody signed: got %v", err)
+	}
+	newer[len(newer)-2] = 3 // key 3: could be ignored
+	if _, err := Parse(newer, d, 0, now); !errors.Is(err, ErrBundle) {
+		t.Errorf("something around the body that nobody signed: got %v", err)
+	}
+	if _, err := Parse(good.AppendTo(nil), d, good.Version()+1, now); !errors.Is(err, ErrRollback) {
+		t.Errorf("an older one: got %v", err)
 	}
 	if _, _, err := Issue(xeddsa.GenerateKey(), d, 1, 1, nil, now); !errors.Is(err, ErrKey) {
 		t.Errorf("Issue with another key: got %v", err)
 	}
-	if _, _, err := IssuePart(xeddsa.GenerateKey(), d, 1); !errors.Is(err, ErrKey) {
+	if _, _, err := IssuePart(xeddsa.GenerateKey(), d, 1, now); !errors.Is(err, ErrKey) {
 		t.Errorf("IssuePart with another key: got %v", err)
 	}
 }
@@ -218,7 +258,7 @@ func TestRefused(t *testing.T) {
 func TestSealRefused(t *testing.T) {
 	k, d := device(t, 1)
 	_, b := issue(t, k, d)
-	_, part, err := IssuePart(k, d, 9)
+	_, part, err := IssuePart(k, d, 9, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,14 +277,14 @@ func TestSealRefused(t *testing.T) {
 	}
 	_, other := device(t, 1)
 	for name, f := range map[string]func() error{
-		"another key":      func() error { _, err := GenerateKey().Open(sealed, d, now); return err },
-		"another device":   func() error { _, err := key.Open(sealed, other, now); return err },
-		"part as bundle":   func() error { _, err := key.Open(sealedPart, d, now); return err },
-		"bundle as part":   func() error { _, err := key.OpenPart(sealed, d); return err },
-		"cut":              func() error { _, err := key.Open(sealed[:SealedSize-1], d, now); return err },
-		"version":          func() error { _, err := key.Open(append([]byte{2}, sealed[1:]...), d, now); return err },
-		"empty":            func() error { _, err := key.Open(nil, d, now); return err },
-		"another part key": func() error { _, err := GenerateKey().OpenPart(sealedPart, d); return err },
+		"another key":      func() error { _, err := GenerateKey().Open(sealed, d, 0, now); return err },
+		"another device":   func() error { _, err := key.Open(sealed, other, 0, now); return err },
+		"part as bundle":   func() error { _, err := key.Open(sealedPart, d, 0, now); return err },
+		"bundle as part":   func() error { _, err := key.OpenPart(sealed, d, now); return err },
+		"cut":              func() error { _, err := key.Open(sealed[:SealedSize-1], d, 0, now); return err },
+		"version":          func() error { _, err := key.Open(append([]byte{2}, sealed[1:]...), d, 0, now); return err },
+		"empty":            func() error { _, err := key.Open(nil, d, 0, now); return err },
+		"another part key": func() error { _, err := GenerateKey().OpenPart(sealedPart, d, now); return err },
 	} {
 		if err := f(); !errors.Is(err, ErrOpen) {
 			t.Errorf("%s: got %v, want %v", name, err, ErrOpen)
@@ -253,7 +293,7 @@ func TestSealRefused(t *testing.T) {
 	if _, err := (Key{}).Seal(b); !errors.Is(err, ErrKey) {
 		t.Errorf("no key: got %v", err)
 	}
-	if _, err := (Key{}).Open(sealed, d, now); !errors.Is(err, ErrKey) {
+	if _, err := (Key{}).Open(sealed, d, 0, now); !errors.Is(err, ErrKey) {
 		t.Errorf("no key: got %v", err)
 	}
 	if _, err := ParseKey(make([]byte, 31)); !errors.Is(err, ErrKey) {
@@ -261,14 +301,14 @@ func TestSealRefused(t *testing.T) {
 	}
 	if again, err := ParseKey(key.AppendTo(nil)); err != nil {
 		t.Error(err)
-	} else if _, err := again.Open(sealed, d, now); err != nil {
+	} else if _, err := again.Open(sealed, d, 0, now); err != nil {
 		t.Errorf("a stored key: %v", err)
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		bit := rapid.IntRange(0, 8*SealedSize-1).Draw(t, "bit")
 		bad := bytes.Clone(sealed)
 		bad[bit/8] ^= 1 << (bit % 8)
-		if _, err := key.Open(bad, d, now); !errors.Is(err, ErrOpen) {
+		if _, err := key.Open(bad, d, 0, now); !errors.Is(err, ErrOpen) {
 			t.Fatalf("bit %d flipped: %v", bit, err)
 		}
 	})
@@ -330,7 +370,7 @@ func TestVectors(t *testing.T) {
 	if *update {
 		k, d := device(t, 3)
 		p, b := issue(t, k, d)
-		_, part, err := IssuePart(k, d, 70000)
+		_, part, err := IssuePart(k, d, 70000, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -360,11 +400,11 @@ func TestVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := key.Open(r.Sealed, d, time.Unix(r.At, 0))
+	b, err := key.Open(r.Sealed, d, 0, time.Unix(r.At, 0))
 	if err != nil || !bytes.Equal(b.AppendTo(nil), r.Bundle) {
 		t.Fatalf("bundle: %v", err)
 	}
-	part, err := key.OpenPart(r.SealedPart, d)
+	part, err := key.OpenPart(r.SealedPart, d, time.Unix(r.At, 0))
 	if err != nil || !bytes.Equal(part.AppendTo(nil), r.Part) {
 		t.Fatalf("part: %v", err)
 	}
@@ -372,19 +412,19 @@ func TestVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	prekeys, err := b.PreKeys(nil)
+	prekeys, err := b.PreKeys(nil, time.Unix(r.At, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if p.SignedPreKey.Public() != prekeys.SignedPreKey || !bytes.Equal(p.KEMPreKey.Public().Bytes(), prekeys.KEMPreKey.Bytes()) ||
-		!bytes.Equal(p.EnvelopeKey.Public().AppendTo(nil), b.EnvelopeKey.AppendTo(nil)) {
+		!bytes.Equal(p.EnvelopeKey.Public().AppendTo(nil), b.EnvelopeKey().AppendTo(nil)) {
 		t.Error("the private halves are not those of the bundle")
 	}
 	// What is written today has the recorded form, byte for byte up to keys, signatures and sizes.
 	if got, want := len(r.Bundle), 3130; got != want {
 		t.Errorf("a bundle takes %d bytes, want %d", got, want)
 	}
-	if got, want := len(r.Part), 1792; got != want {
+	if got, want := len(r.Part), 1798; got != want {
 		t.Errorf("a part takes %d bytes, want %d", got, want)
 	}
 }
@@ -392,17 +432,17 @@ func TestVectors(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	k, d := device(f, 1)
 	_, b := issue(f, k, d)
-	_, part, err := IssuePart(k, d, 1)
+	_, part, err := IssuePart(k, d, 1, now)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.AppendTo(nil))
 	f.Add(part.AppendTo(nil))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		if b, err := Parse(in, d, now); err == nil && !bytes.Equal(b.AppendTo(nil), in) {
+		if b, err := Parse(in, d, 0, now); err == nil && !bytes.Equal(b.AppendTo(nil), in) {
 			t.Error("a bundle is not its bytes")
 		}
-		if p, err := ParsePart(in, d); err == nil && !bytes.Equal(p.AppendTo(nil), in) {
+		if p, err := ParsePart(in, d, now); err == nil && !bytes.Equal(p.AppendTo(nil), in) {
 			t.Error("a part is not its bytes")
 		}
 		// The same without the signature in the way.
@@ -421,8 +461,8 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Add(sealed)
 	f.Fuzz(func(_ *testing.T, in []byte) {
-		_, _ = key.Open(in, d, now)
-		_, _ = key.OpenPart(in, d)
+		_, _ = key.Open(in, d, 0, now)
+		_, _ = key.OpenPart(in, d, now)
 	})
 }
 
@@ -452,7 +492,7 @@ func BenchmarkParse(b *testing.B) {
 	raw := bundle.AppendTo(nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Parse(raw, d, now); err != nil {
+		if _, err := Parse(raw, d, 0, now); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -462,7 +502,7 @@ func BenchmarkParse(b *testing.B) {
 func BenchmarkParseFloor(b *testing.B) {
 	k, d := device(b, 1)
 	_, bundle := issue(b, k, d)
-	kem, env := bundle.prekeys.KEMPreKey.Bytes(), bundle.EnvelopeKey.AppendTo(nil)
+	kem, env := bundle.prekeys.KEMPreKey.Bytes(), bundle.EnvelopeKey().AppendTo(nil)
 	signature, _ := k.Sign(kem)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -24,15 +25,22 @@ type Private struct {
 // Format prints what this is, and nothing of its secrets, whatever the verb.
 func (Private) Format(f fmt.State, _ rune) { fmt.Fprint(f, "bundle.Private") }
 
-// PrivatePart is the private half of a one-time part: to be erased when a message used it.
+// Expired tells whether the private half is to be erased: no message that needs it can come any more.
+func (p *Private) Expired(now time.Time) bool { return now.Sub(p.Issued) > KeepPrivate }
+
+// PrivatePart is the private half of a one-time part: to be erased when a message used it, or KeepPrivate after Issued.
 type PrivatePart struct {
 	ID        uint32
+	Issued    time.Time
 	PreKey    xeddsa.PrivateKey
 	KEMPreKey kyber.PrivateKey
 }
 
 // Format prints what this is, and nothing of its secrets, whatever the verb.
 func (PrivatePart) Format(f fmt.State, _ rune) { fmt.Fprint(f, "bundle.PrivatePart") }
+
+// Expired tells whether the private half is to be erased unused.
+func (p *PrivatePart) Expired(now time.Time) bool { return now.Sub(p.Issued) > KeepPrivate }
 
 // Issue makes a bundle of a device, with fresh keys. The version must be higher than that of any bundle or part of the device
 // before, and serves as the id of its prekeys.
@@ -59,12 +67,12 @@ func Issue(identityKey xeddsa.PrivateKey, d identity.Device, registrationID, ver
 		SignedID: version, Signed: [xeddsa.PublicKeySize]byte(signedKey), SignedSig: signedSig,
 		KEMID: version, KEM: [kyber.PublicKeySize]byte(kem), KEMSig: kemSig,
 		Envelope: p.EnvelopeKey.Public().AppendTo(nil),
-		Version:  version, NotAfter: uint64(max(now.Add(Lifetime).Unix(), 0)),
+		Version:  version, NotAfter: seconds(now.Add(Lifetime)),
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	b, err := Parse(raw, d, now)
+	b, err := Parse(raw, d, version, now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,11 +81,11 @@ func Issue(identityKey xeddsa.PrivateKey, d identity.Device, registrationID, ver
 
 // IssuePart makes a one-time part of a device, with fresh keys. The id must never have been given to a bundle or part of the
 // device before.
-func IssuePart(identityKey xeddsa.PrivateKey, d identity.Device, id uint32) (*PrivatePart, *Part, error) {
+func IssuePart(identityKey xeddsa.PrivateKey, d identity.Device, id uint32, now time.Time) (*PrivatePart, *Part, error) {
 	if d.IsZero() || identityKey.Public() != d.Identity() {
 		return nil, nil, ErrKey
 	}
-	p := &PrivatePart{ID: id, PreKey: xeddsa.GenerateKey(), KEMPreKey: kyber.GenerateKey()}
+	p := &PrivatePart{ID: id, Issued: now, PreKey: xeddsa.GenerateKey(), KEMPreKey: kyber.GenerateKey()}
 	kem := p.KEMPreKey.Public().Bytes()
 	kemSig, err := identityKey.Sign(kem)
 	if err != nil {
@@ -86,11 +94,12 @@ func IssuePart(identityKey xeddsa.PrivateKey, d identity.Device, id uint32) (*Pr
 	raw, err := sign(identityKey, identity.LabelBundlePart, partBody{
 		Account: d.Account(), Device: d.Number(), ID: id,
 		PreKey: [xeddsa.PublicKeySize]byte(p.PreKey.Public().Bytes()), KEM: [kyber.PublicKeySize]byte(kem), KEMSig: kemSig,
+		NotAfter: seconds(now.Add(Lifetime)),
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	part, err := ParsePart(raw, d)
+	part, err := ParsePart(raw, d, now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,7 +139,7 @@ func (p *Private) AppendTo(to []byte) []byte {
 		return to
 	}
 	b, err := canon.Marshal(privateBody{
-		Version: p.Version, Issued: uint64(max(p.Issued.Unix(), 0)), Signed: [32]byte(p.SignedPreKey.AppendTo(nil)),
+		Version: p.Version, Issued: seconds(p.Issued), Signed: [32]byte(p.SignedPreKey.AppendTo(nil)),
 		KEM: [64]byte(p.KEMPreKey.AppendTo(nil)), Envelope: [32]byte(p.EnvelopeKey.AppendTo(nil)),
 	})
 	if err != nil {
@@ -153,10 +162,8 @@ func ParsePrivate(b []byte) (*Private, error) {
 	p.SignedPreKey, errs[0] = xeddsa.ParsePrivateKey(in.Signed[:])
 	p.KEMPreKey, errs[1] = kyber.ParsePrivateKey(in.KEM[:])
 	p.EnvelopeKey, errs[2] = envelope.ParsePrivateKey(in.Envelope[:])
-	for _, err := range errs {
-		if err != nil {
-			return nil, ErrBundle
-		}
+	if errors.Join(errs[:]...) != nil {
+		return nil, ErrBundle
 	}
 	return p, nil
 }
@@ -166,6 +173,7 @@ type privatePartBody struct {
 	ID      uint32        `cbor:"1,keyasint"`
 	PreKey  [32]byte      `cbor:"2,keyasint"`
 	KEM     [64]byte      `cbor:"3,keyasint"`
+	Issued  uint64        `cbor:"4,keyasint"` // Unix seconds
 	Unknown canon.Unknown `cbor:"-"`
 }
 
@@ -175,7 +183,7 @@ func (p *PrivatePart) AppendTo(to []byte) []byte {
 	if p.PreKey.IsZero() || p.KEMPreKey.IsZero() {
 		return to
 	}
-	b, err := canon.Marshal(privatePartBody{ID: p.ID, PreKey: [32]byte(p.PreKey.AppendTo(nil)), KEM: [64]byte(p.KEMPreKey.AppendTo(nil))})
+	b, err := canon.Marshal(privatePartBody{ID: p.ID, PreKey: [32]byte(p.PreKey.AppendTo(nil)), KEM: [64]byte(p.KEMPreKey.AppendTo(nil)), Issued: seconds(p.Issued)})
 	if err != nil {
 		panic("bundle: what was made cannot be stored: " + err.Error())
 	}
@@ -188,11 +196,14 @@ func ParsePrivatePart(b []byte) (*PrivatePart, error) {
 	if err := canon.Unmarshal(b, MaxPrivate, &in); err != nil {
 		return nil, err
 	}
-	p := &PrivatePart{ID: in.ID}
+	if in.Issued > maxSeconds {
+		return nil, ErrBundle
+	}
+	p := &PrivatePart{ID: in.ID, Issued: time.Unix(int64(in.Issued), 0)}
 	var err1, err2 error
 	p.PreKey, err1 = xeddsa.ParsePrivateKey(in.PreKey[:])
 	p.KEMPreKey, err2 = kyber.ParsePrivateKey(in.KEM[:])
-	if err1 != nil || err2 != nil {
+	if errors.Join(err1, err2) != nil {
 		return nil, ErrBundle
 	}
 	return p, nil

@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -53,6 +54,11 @@ func (k Key) IsZero() bool { return k.b == nil }
 // Format prints what this is, and nothing of the key, whatever the verb.
 func (Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, "bundle.Key") }
 
+// Equal tells in constant time whether both are the same key. Zero keys equal nothing.
+func (k Key) Equal(other Key) bool {
+	return !k.IsZero() && !other.IsZero() && subtle.ConstantTimeCompare(k.b()[:], other.b()[:]) == 1
+}
+
 // AppendTo appends the KeySize bytes. A zero key appends nothing.
 func (k Key) AppendTo(b []byte) []byte {
 	if k.IsZero() {
@@ -63,7 +69,7 @@ func (k Key) AppendTo(b []byte) []byte {
 
 // Seal returns the bundle as its device's relays hold it: SealedSize bytes.
 func (k Key) Seal(b *Bundle) ([]byte, error) {
-	return k.seal(identity.LabelBundleSeal, b.Device, b.raw, SealedSize)
+	return k.seal(identity.LabelBundleSeal, b.device, b.raw, SealedSize)
 }
 
 // SealPart returns the part as its device's relays hold it: SealedPartSize bytes.
@@ -71,22 +77,22 @@ func (k Key) SealPart(p *Part) ([]byte, error) {
 	return k.seal(identity.LabelBundlePartSeal, p.device, p.raw, SealedPartSize)
 }
 
-// Open opens and verifies a bundle of this device.
-func (k Key) Open(sealed []byte, d identity.Device, now time.Time) (*Bundle, error) {
+// Open opens and verifies a bundle of this device, as Parse does.
+func (k Key) Open(sealed []byte, d identity.Device, seen uint32, now time.Time) (*Bundle, error) {
 	b, err := k.open(identity.LabelBundleSeal, d, sealed, SealedSize)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(b, d, now)
+	return Parse(b, d, seen, now)
 }
 
 // OpenPart opens and verifies a one-time part of this device.
-func (k Key) OpenPart(sealed []byte, d identity.Device) (*Part, error) {
+func (k Key) OpenPart(sealed []byte, d identity.Device, now time.Time) (*Part, error) {
 	b, err := k.open(identity.LabelBundlePartSeal, d, sealed, SealedPartSize)
 	if err != nil {
 		return nil, err
 	}
-	return ParsePart(b, d)
+	return ParsePart(b, d, now)
 }
 
 // aead returns the cipher for one device and one kind of content.

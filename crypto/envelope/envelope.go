@@ -18,9 +18,10 @@
 // than 40 beyond the last from which the other side acknowledged anything; the receiver knows the tags from 44 epochs
 // back to 45 ahead of the highest that it opened. So a message of yesterday opens, and a clock decides nothing.
 //
-// What is sealed here is a session's message, whose secrecy does not rest on this package. What does is who wrote it, to
-// within what times and places tell, also against a quantum computer. Form 1 hides the sender only as long as the
-// recipient's envelope key is not stolen, forms 2 and 3 as long as the session's 32 bytes of the last 44 epochs are not.
+// What a session's message says is the session's to protect. This package hides who wrote it, and how long it is, from
+// whoever carries it, also against a quantum computer. Times and places still tell something. Form 1 hides the sender
+// until the recipient's envelope key is stolen; forms 2 and 3 until the keys of a session are, and then from the lowest
+// epoch that the thief finds.
 //
 // Everything is a value: a call returns the next Sender or Receiver and leaves its own untouched. PROTOCOL.md has the
 // bytes.
@@ -29,7 +30,9 @@ package envelope
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -88,6 +91,8 @@ var (
 	ErrInner = errors.New("envelope: invalid inner header")
 	// ErrKey says that a key is invalid or was never set.
 	ErrKey = errors.New("envelope: invalid key")
+	// ErrAck says that a reply does not acknowledge the envelope.
+	ErrAck = errors.New("envelope: not acknowledged")
 	// ErrState says that stored bytes are not a state of this version.
 	ErrState = errors.New("envelope: invalid state")
 )
@@ -129,9 +134,29 @@ type Sealed struct {
 	Ack   AckKey // of forms 1 and 2
 }
 
-// AckKey is what the reply to an envelope is made with: only who opened the envelope can acknowledge it. It does not
-// print its secret. The zero AckKey verifies nothing.
-type AckKey struct{ key [32]byte }
+// hidden holds 32 secret bytes. It is a function because fmt prints what it finds behind a pointer, but cannot call. A nil
+// one holds none.
+type hidden func() *[32]byte
+
+func hide(b [32]byte) hidden { return func() *[32]byte { return &b } }
+
+// equal tells in constant time whether both hold the same. Those that hold none equal nothing.
+func (h hidden) equal(other hidden) bool {
+	return h != nil && other != nil && subtle.ConstantTimeCompare(h()[:], other()[:]) == 1
+}
+
+// appendTo appends the bytes, or nothing.
+func (h hidden) appendTo(b []byte) []byte {
+	if h == nil {
+		return b
+	}
+	return append(b, h()[:]...)
+}
+
+// AckKey is what the reply to one envelope is made with: only who opened the envelope can acknowledge it. It cannot be
+// compared with == and does not print its secret. The zero AckKey, that of a weak update, acknowledges and verifies
+// nothing.
+type AckKey struct{ key hidden }
 
 // AckSize is the size of an acknowledgement in bytes.
 const AckSize = sha256.Size
@@ -139,20 +164,41 @@ const AckSize = sha256.Size
 // Format prints what this is, and nothing of the secret, whatever the verb.
 func (AckKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, "envelope.AckKey") }
 
-// ParseAckKey reads what AppendTo wrote.
+// IsZero tells whether k was never set.
+func (k AckKey) IsZero() bool { return k.key == nil }
+
+// Equal tells in constant time whether both are the same. Zero keys equal nothing.
+func (k AckKey) Equal(other AckKey) bool { return k.key.equal(other.key) }
+
+// ParseAckKey reads the 32 bytes that AppendTo wrote.
 func ParseAckKey(b []byte) (AckKey, error) {
-	if len(b) != len(AckKey{}.key) || [32]byte(b) == [32]byte{} {
+	if len(b) != 32 {
 		return AckKey{}, ErrKey
 	}
-	return AckKey{[32]byte(b)}, nil
+	return AckKey{hide([32]byte(b))}, nil
 }
 
-// AppendTo appends the 32 secret bytes of the key, for sealed storage.
-func (k AckKey) AppendTo(b []byte) []byte { return append(b, k.key[:]...) }
+// AppendTo appends the 32 secret bytes of the key, for sealed storage. A zero key appends nothing.
+func (k AckKey) AppendTo(b []byte) []byte { return k.key.appendTo(b) }
 
-// Acknowledge returns the reply to the envelope of this name. It is to be sent only after what the envelope brought is
-// stored.
-func (k AckKey) Acknowledge(name Name) [AckSize]byte { return identity.LabelAck.MAC(k.key[:], name[:]) }
+// Acknowledge returns the reply to the envelope of this name, or ErrKey. It is to be sent only after what the envelope
+// brought is stored.
+func (k AckKey) Acknowledge(name Name) ([AckSize]byte, error) {
+	if k.IsZero() {
+		return [AckSize]byte{}, ErrKey
+	}
+	return identity.LabelAck.MAC(k.key()[:], name[:]), nil
+}
+
+// Verify returns nil if reply is the other side's acknowledgement of the envelope of this name, and otherwise ErrAck. It
+// takes constant time.
+func (k AckKey) Verify(name Name, reply []byte) error {
+	want, err := k.Acknowledge(name)
+	if err != nil || !hmac.Equal(want[:], reply) {
+		return ErrAck
+	}
+	return nil
+}
 
 // pad returns length ‖ body ‖ zeros so that, with the overhead, it has the smallest size that holds it.
 func pad(body []byte, overhead int) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,8 +140,9 @@ func TestConversation(t *testing.T) {
 			if err != nil || !bytes.Equal(got.Message, l.message) || got.Epoch != l.sealed.Epoch || got.Sender != ada {
 				t.Fatalf("envelope of epoch %d in epoch %d: %v", l.sealed.Epoch, sender.Epoch(), err)
 			}
-			if got.Ack.Acknowledge(NameOf(l.sealed.Bytes)) != l.sealed.Ack.Acknowledge(NameOf(l.sealed.Bytes)) {
-				t.Fatalf("the acknowledgement is another")
+			reply, err := got.Ack.Acknowledge(NameOf(l.sealed.Bytes))
+			if err != nil || l.sealed.Ack.Verify(NameOf(l.sealed.Bytes), reply[:]) != nil {
+				t.Fatalf("the acknowledgement is another, %v", err)
 			}
 			receiver = storedReceiver(t, next)
 			if rapid.Bool().Draw(t, "acknowledge") {
@@ -190,6 +192,12 @@ func TestWindow(t *testing.T) {
 			tag, err := TagOf(sealed.Bytes)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if _, _, err := tt.r.OpenAt(Tagged{tag, FormSession, tt.epoch}, sealed.Bytes); !errors.Is(err, tt.want) {
+				t.Errorf("OpenAt: got %v, want %v", err, tt.want)
+			}
+			if _, _, err := tt.r.OpenAt(Tagged{tag, FormSession, tt.epoch + 1}, sealed.Bytes); !errors.Is(err, ErrTag) {
+				t.Errorf("OpenAt of another epoch: got %v", err)
 			}
 			listed := slices.Contains(tt.r.Tags(), Tagged{tag, FormSession, tt.epoch})
 			if listed != (tt.want == nil) {
@@ -281,16 +289,27 @@ func TestEpochs(t *testing.T) {
 // TestWeak holds that weak updates change nothing on either side.
 func TestWeak(t *testing.T) {
 	sender, receiver := ends(t, newSecret(t, 7))
-	sealed, err := sender.SealWeak(inner(FormWeak, []byte("typing")))
+	sealed, err := sender.SealWeak(inner(FormWeak, []byte("typing")), now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	next, got, err := receiver.Open(sealed.Bytes)
-	if err != nil || string(got.Message) != "typing" || got.Ack != (AckKey{}) || len(sealed.Bytes) != MinSize {
+	if err != nil || string(got.Message) != "typing" || !got.Ack.IsZero() || !sealed.Ack.IsZero() || len(sealed.Bytes) != MinSize {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	if next != receiver {
 		t.Error("a weak update changes the receiver")
+	}
+	tomorrow, err := sender.SealWeak(inner(FormWeak, nil), now.Add(EpochTime))
+	if err != nil || tomorrow.Epoch != 1 || sender.Epoch() != 0 {
+		t.Errorf("a day later: epoch %d, the sender is in %d, %v", tomorrow.Epoch, sender.Epoch(), err)
+	}
+	if _, err := (AckKey{}).Acknowledge(Name{}); !errors.Is(err, ErrKey) {
+		t.Errorf("no key acknowledges: %v", err)
+	}
+	byZeros := identity.LabelAck.MAC(make([]byte, 32), make([]byte, NameSize))
+	if err := sealed.Ack.Verify(Name{}, byZeros[:]); !errors.Is(err, ErrAck) {
+		t.Errorf("no key verifies: %v", err)
 	}
 }
 
@@ -377,8 +396,16 @@ func TestOpening(t *testing.T) {
 		t.Errorf("the inner header differs (-want +got):\n%s", diff)
 	}
 	name := NameOf(sealed.Bytes)
-	if got.Ack.Acknowledge(name) != sealed.Ack.Acknowledge(name) {
-		t.Error("the acknowledgement is another")
+	reply, err := got.Ack.Acknowledge(name)
+	if err != nil || sealed.Ack.Verify(name, reply[:]) != nil {
+		t.Errorf("the acknowledgement is another, %v", err)
+	}
+	if err := sealed.Ack.Verify(Name{1}, reply[:]); !errors.Is(err, ErrAck) {
+		t.Errorf("of another envelope: %v", err)
+	}
+	reply[0] ^= 1
+	if err := sealed.Ack.Verify(name, reply[:]); !errors.Is(err, ErrAck) {
+		t.Errorf("flipped: %v", err)
 	}
 	flip := func(i int) []byte {
 		b := bytes.Clone(sealed.Bytes)
@@ -472,6 +499,7 @@ func TestRefused(t *testing.T) {
 		{"no body", sealRaw(make([]byte, 512-sessionOverhead), FormSession), identity.ErrMalformed},
 		{"another sender", sealRaw(body(stranger, FormSession), FormSession), ErrInner},
 		{"kind of a weak update", sealRaw(body(inner(FormWeak, nil), FormWeak), FormSession), ErrInner},
+		{"a newer version", sealRaw(newerVersion(t), FormSession), identity.ErrNewer},
 		{"something that must be understood", sealRaw(rawBody(t, newer), FormSession), identity.ErrNewer},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -491,6 +519,8 @@ func TestRefused(t *testing.T) {
 		"no sender":      {Kind: session.KindSignal},
 		"another's name": stranger,
 		"wrong kind":     inner(FormOpening, nil),
+		"an address":     {Sender: ada, Kind: session.KindSignal, Address: "linnet1…"},
+		"a manifest":     {Sender: ada, Kind: session.KindSignal, Manifest: identity.Raw{0xa0}},
 	} {
 		if _, _, err := sender.Seal(in, now); !errors.Is(err, ErrInner) {
 			t.Errorf("Seal, %s: got %v", name, err)
@@ -509,6 +539,16 @@ func rawBody(t testing.TB, in *Inner) []byte {
 	}
 	b[0]++ // one pair more in the map
 	padded, err := pad(append(b, pair...), sessionOverhead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return padded
+}
+
+// newerVersion returns a padded body that has nothing but another version.
+func newerVersion(t testing.TB) []byte {
+	t.Helper()
+	padded, err := pad([]byte{0xa1, 1, 2}, sessionOverhead)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -542,11 +582,14 @@ func TestZeroKeysRefuse(t *testing.T) {
 	if _, err := ParsePublicKey(bytes.Repeat([]byte{0xff}, PublicKeySize)); !errors.Is(err, ErrKey) {
 		t.Errorf("public key above the modulus: %v", err)
 	}
-	if _, err := ParseAckKey(make([]byte, 32)); !errors.Is(err, ErrKey) {
-		t.Errorf("zero acknowledgement key: %v", err)
+	if _, err := ParseAckKey(make([]byte, 31)); !errors.Is(err, ErrKey) {
+		t.Errorf("short acknowledgement key: %v", err)
+	}
+	if a, err := ParseAckKey(bytes.Repeat([]byte{1}, 32)); err != nil || !a.Equal(a) || a.Equal(AckKey{}) || len(a.AppendTo(nil)) != 32 {
+		t.Errorf("acknowledgement key: %v", err)
 	}
 	k := GenerateKey()
-	if again, err := ParsePrivateKey(k.AppendTo(nil)); err != nil || !bytes.Equal(again.Public().AppendTo(nil), k.Public().AppendTo(nil)) {
+	if again, err := ParsePrivateKey(k.AppendTo(nil)); err != nil || !again.Equal(k) || k.Equal(GenerateKey()) || (PrivateKey{}).Equal(PrivateKey{}) {
 		t.Errorf("a stored key does not come back: %v", err)
 	}
 	if s := NewSecret(); s.Equal(NewSecret()) || !s.Equal(s) || (Secret{}).Equal(Secret{}) {
@@ -562,9 +605,26 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		if out := fmt.Sprintf(verb+verb+verb+verb+verb, secret, *s, *r, GenerateKey(), AckKey{}); out != want {
 			t.Errorf("%s prints %s", verb, out)
 		}
-		out := fmt.Sprintf(verb, struct{ s Secret }{secret})
-		if bytes.Contains([]byte(out), []byte("abab")) || bytes.Contains([]byte(out), []byte("171 171")) {
-			t.Errorf("%s prints %s", verb, out)
+		ack := AckKey{hide([32]byte(bytes.Repeat([]byte{0xab}, 32)))}
+		known := &Sender{key: epochKey{1, ack.key}}
+		seed, err := ParsePrivateKey(bytes.Repeat([]byte{0xab}, 32))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := fmt.Sprintf(verb, struct {
+			s  Secret
+			a  AckKey
+			k  PrivateKey
+			p  *Sender
+			v  Sender
+			l  []*Sender
+			m  map[int]*Receiver
+			se Sealed
+		}{secret, ack, seed, known, *known, []*Sender{known}, map[int]*Receiver{1: {low: known.key}}, Sealed{Ack: ack}})
+		for _, leak := range []string{"abab", "171 171", `\xab\xab`, "ab, 0xab", "0xab"} {
+			if strings.Contains(out, leak) {
+				t.Errorf("%s prints %s", verb, out)
+			}
 		}
 	}
 }
@@ -579,7 +639,7 @@ type recording struct {
 		Epoch     uint32
 		Key       vectors.Hex
 		// Of form 2 and form 3.
-		Tag, Seal, WeakTag, WeakSeal, Ack vectors.Hex
+		Tag, Seal, WeakTag, WeakSeal vectors.Hex
 	}
 	Envelopes []struct {
 		Form                      Form
@@ -609,10 +669,10 @@ func TestVectors(t *testing.T) {
 	}
 	for _, e := range rec.Epochs {
 		k := firstEpoch(secret, e.Direction).at(e.Epoch)
-		tag, weakTag, seal, weakSeal, ack := k.tag(FormSession), k.tag(FormWeak), k.seal(FormSession), k.seal(FormWeak), k.ack()
+		tag, weakTag, seal, weakSeal := k.tag(FormSession), k.tag(FormWeak), k.seal(FormSession), k.seal(FormWeak)
 		for name, pair := range map[string][2][]byte{
-			"key": {k.key[:], e.Key}, "tag": {tag[:], e.Tag}, "weak tag": {weakTag[:], e.WeakTag},
-			"seal": {seal[:], e.Seal}, "weak seal": {weakSeal[:], e.WeakSeal}, "ack": {ack.key[:], e.Ack},
+			"key": {k.key()[:], e.Key}, "tag": {tag[:], e.Tag}, "weak tag": {weakTag[:], e.WeakTag},
+			"seal": {seal[:], e.Seal}, "weak seal": {weakSeal[:], e.WeakSeal},
 		} {
 			if !bytes.Equal(pair[0], pair[1]) {
 				t.Errorf("direction %d, epoch %d, %s: got %x, want %x", e.Direction, e.Epoch, name, pair[0], pair[1])
@@ -644,8 +704,8 @@ func TestVectors(t *testing.T) {
 			t.Errorf("envelope %d: got %x of epoch %d, %v, want %x of epoch %d", i, body, got.Epoch, err, e.Body, e.Epoch)
 		}
 		name := NameOf(e.Envelope)
-		if ack := got.Ack.Acknowledge(name); !bytes.Equal(name[:], e.Name) || e.Form != FormWeak && !bytes.Equal(ack[:], e.Ack) {
-			t.Errorf("envelope %d: name %x, acknowledgement %x", i, name, ack)
+		if err := got.Ack.Verify(name, e.Ack); !bytes.Equal(name[:], e.Name) || (err == nil) == (e.Form == FormWeak) {
+			t.Errorf("envelope %d: name %x, acknowledgement %v", i, name, err)
 		}
 	}
 }
@@ -656,13 +716,13 @@ func record(t *testing.T, file string, secret Secret) {
 	for d := range byte(2) {
 		for _, epoch := range []uint32{0, 1, 45} {
 			k := firstEpoch(secret, d).at(epoch)
-			tag, weakTag, seal, weakSeal, ack := k.tag(FormSession), k.tag(FormWeak), k.seal(FormSession), k.seal(FormWeak), k.ack()
+			tag, weakTag, seal, weakSeal := k.tag(FormSession), k.tag(FormWeak), k.seal(FormSession), k.seal(FormWeak)
 			rec.Epochs = append(rec.Epochs, struct {
-				Direction                         byte
-				Epoch                             uint32
-				Key                               vectors.Hex
-				Tag, Seal, WeakTag, WeakSeal, Ack vectors.Hex
-			}{d, epoch, k.key[:], tag[:], seal[:], weakTag[:], weakSeal[:], ack.key[:]})
+				Direction                    byte
+				Epoch                        uint32
+				Key                          vectors.Hex
+				Tag, Seal, WeakTag, WeakSeal vectors.Hex
+			}{d, epoch, k.key()[:], tag[:], seal[:], weakTag[:], weakSeal[:]})
 		}
 	}
 	add := func(f Form, key vectors.Hex, in *Inner, s Sealed, err error) {
@@ -674,7 +734,12 @@ func record(t *testing.T, file string, secret Secret) {
 			t.Fatal(err)
 		}
 		name := NameOf(s.Bytes)
-		ack := s.Ack.Acknowledge(name)
+		var ack [AckSize]byte
+		if f != FormWeak {
+			if ack, err = s.Ack.Acknowledge(name); err != nil {
+				t.Fatal(err)
+			}
+		}
 		rec.Envelopes = append(rec.Envelopes, struct {
 			Form                      Form
 			PrivateKey                vectors.Hex
@@ -697,7 +762,7 @@ func record(t *testing.T, file string, secret Secret) {
 	sender.key = sender.key.at(3)
 	in := inner(FormSession, []byte("stands for a SignalMessage"))
 	sealed, err = sender.seal(FormSession, in, [nonceSize]byte{1, 2, 3})
-	sealed.Ack = sender.key.ack()
+	sealed.Ack = sender.key.ack(sealed.Bytes[:headerSize])
 	add(FormSession, nil, in, sealed, err)
 	in = inner(FormWeak, []byte("stands for a weak update"))
 	sealed, err = sender.seal(FormWeak, in, [nonceSize]byte{4, 5, 6})

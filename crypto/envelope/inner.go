@@ -22,9 +22,9 @@ type Inner struct {
 	Kind    session.Kind // PreKey in form 1, Signal in form 2, KindWeak in form 3
 	Message []byte       // of the session, or the weak update
 
-	// First messages also tell who writes, for a recipient who never heard of them.
-	Address  string       // the sender's address as text, empty in other messages
-	Manifest identity.Raw // the sender's manifest as it travels, nil in other messages
+	// Openings also tell who writes, for a recipient who never heard of them. No other form may.
+	Address  string       // the sender's address as text, or empty
+	Manifest identity.Raw // the sender's manifest as it travels, or nil
 
 	Unknown identity.Unknown
 }
@@ -39,7 +39,7 @@ type innerBody struct {
 	Kind     uint8            `cbor:"6,keyasint"`
 	Message  []byte           `cbor:"7,keyasint" max:"65536"`
 	Address  string           `cbor:"8,keyasint,omitempty" max:"160"`
-	Manifest canon.Raw        `cbor:"9,keyasint,omitempty" max:"2048"`
+	Manifest canon.Raw        `cbor:"9,keyasint,omitempty" max:"16384"` // more than a manifest has, so that a newer one says that it is newer
 	Unknown  canon.Unknown    `cbor:"-"`
 }
 
@@ -55,9 +55,15 @@ func kindOf(f Form) session.Kind {
 	}
 }
 
+// valid tells whether the header may stand in an envelope of this form.
+func (in *Inner) valid(f Form) bool {
+	tells := in.Address != "" || in.Manifest != nil
+	return in.Sender.valid() && in.Kind == kindOf(f) && (f == FormOpening || !tells)
+}
+
 // marshal returns the body of an envelope of this form.
 func (in *Inner) marshal(f Form) ([]byte, error) {
-	if !in.Sender.valid() || in.Kind != kindOf(f) {
+	if !in.valid(f) {
 		return nil, ErrInner
 	}
 	b, err := canon.Marshal(innerBody{
@@ -72,6 +78,16 @@ func (in *Inner) marshal(f Form) ([]byte, error) {
 
 // parseInner reads the body of an envelope of this form. A body that needs a newer Linnet returns identity.ErrNewer.
 func parseInner(b []byte, f Form) (*Inner, error) {
+	var version struct { // first: a newer body may have nothing else in common
+		Version uint8         `cbor:"1,keyasint"`
+		Unknown canon.Unknown `cbor:"-"`
+	}
+	if err := canon.Unmarshal(b, MaxSize, &version); err != nil {
+		return nil, err
+	}
+	if version.Version != innerVersion {
+		return nil, identity.ErrNewer
+	}
 	var body innerBody
 	if err := canon.Unmarshal(b, MaxSize, &body); err != nil {
 		return nil, err
@@ -80,10 +96,7 @@ func parseInner(b []byte, f Form) (*Inner, error) {
 		Sender: Party{body.Account, body.Device}, Head: body.Head, Seen: body.Seen, Kind: session.Kind(body.Kind),
 		Message: body.Message, Address: body.Address, Manifest: body.Manifest, Unknown: body.Unknown,
 	}
-	if body.Version != innerVersion {
-		return nil, identity.ErrNewer
-	}
-	if !in.Sender.valid() || in.Kind != kindOf(f) {
+	if !in.valid(f) {
 		return nil, ErrInner
 	}
 	return in, nil

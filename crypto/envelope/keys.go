@@ -2,7 +2,6 @@ package envelope
 
 import (
 	"crypto/rand"
-	"crypto/subtle"
 	"fmt"
 
 	"github.com/linnetmesh/linnet/crypto/identity"
@@ -11,20 +10,17 @@ import (
 // SecretSize is the size of a Secret in bytes.
 const SecretSize = 32
 
-// Secret is what the initiator draws for a session and repeats inside each of its PreKeySignalMessages: the beginning of the
-// keys of both directions. Whoever has made a Sender and a Receiver from it must forget it. It does not print itself. The
-// zero value is none.
-type Secret struct {
-	b func() *[SecretSize]byte // a function, because fmt prints what it finds behind a pointer, but cannot call
-}
-
-func secretOf(b [SecretSize]byte) Secret { return Secret{func() *[SecretSize]byte { return &b }} }
+// Secret is what the initiator draws for a session and repeats inside each of its PreKeySignalMessages, inside the ratchet:
+// the beginning of the keys of both directions. The initiator keeps it until the session is answered, the responder makes
+// one Sender and one Receiver of it when the session opens, and never again: a message that repeats it later begins
+// nothing anew. It cannot be compared with == and does not print itself. The zero value is none.
+type Secret struct{ b hidden }
 
 // NewSecret returns a fresh Secret.
 func NewSecret() Secret {
 	var b [SecretSize]byte
 	rand.Read(b[:])
-	return secretOf(b)
+	return Secret{hide(b)}
 }
 
 // ParseSecret reads a Secret of exactly SecretSize bytes.
@@ -32,7 +28,7 @@ func ParseSecret(b []byte) (Secret, error) {
 	if len(b) != SecretSize {
 		return Secret{}, ErrKey
 	}
-	return secretOf([SecretSize]byte(b)), nil
+	return Secret{hide([SecretSize]byte(b))}, nil
 }
 
 // Format prints what this is, and nothing of the secret, whatever the verb.
@@ -42,17 +38,10 @@ func (Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "envelope.Secret") }
 func (s Secret) IsZero() bool { return s.b == nil }
 
 // AppendTo appends the SecretSize bytes. A zero Secret appends nothing.
-func (s Secret) AppendTo(b []byte) []byte {
-	if s.IsZero() {
-		return b
-	}
-	return append(b, s.b()[:]...)
-}
+func (s Secret) AppendTo(b []byte) []byte { return s.b.appendTo(b) }
 
 // Equal tells in constant time whether both are the same. Zero Secrets equal nothing.
-func (s Secret) Equal(other Secret) bool {
-	return !s.IsZero() && !other.IsZero() && subtle.ConstantTimeCompare(s.b()[:], other.b()[:]) == 1
-}
+func (s Secret) Equal(other Secret) bool { return s.b.equal(other.b) }
 
 // The directions of a session.
 const (
@@ -70,22 +59,25 @@ func direction(initiatorSends bool) byte {
 // epochKey is the key of one direction in one epoch. The next one comes from it, the one before does not.
 type epochKey struct {
 	epoch uint32
-	key   [32]byte
+	key   hidden
 }
 
-func firstEpoch(s Secret, direction byte) (k epochKey) {
-	identity.LabelEnvelopeRoot.Derive(k.key[:], s.b()[:], []byte{direction})
-	return k
+func firstEpoch(s Secret, direction byte) epochKey {
+	var key [32]byte
+	identity.LabelEnvelopeRoot.Derive(key[:], s.b()[:], []byte{direction})
+	return epochKey{0, hide(key)}
 }
 
 // at returns the key of a later epoch.
 func (k epochKey) at(epoch uint32) epochKey {
-	for k.epoch < epoch {
-		var next [32]byte
-		identity.LabelEnvelopeEpoch.Derive(next[:], k.key[:])
-		k = epochKey{k.epoch + 1, next}
+	if epoch <= k.epoch {
+		return k
 	}
-	return k
+	key := *k.key()
+	for range epoch - k.epoch {
+		identity.LabelEnvelopeEpoch.Derive(key[:], append([]byte(nil), key[:]...))
+	}
+	return epochKey{epoch, hide(key)}
 }
 
 // Tag says, to whoever holds the session's keys and to nobody else, which session and epoch an envelope is of.
@@ -96,7 +88,7 @@ func (k epochKey) tag(f Form) (t Tag) {
 	if f == FormWeak {
 		label = identity.LabelWeakTag
 	}
-	label.Derive(t[:], k.key[:])
+	label.Derive(t[:], k.key()[:])
 	return t
 }
 
@@ -105,13 +97,15 @@ func (k epochKey) seal(f Form) (key [32]byte) {
 	if f == FormWeak {
 		label = identity.LabelWeakKey
 	}
-	label.Derive(key[:], k.key[:])
+	label.Derive(key[:], k.key()[:])
 	return key
 }
 
-func (k epochKey) ack() (a AckKey) {
-	identity.LabelAckKey.Derive(a.key[:], k.key[:])
-	return a
+// ack returns the acknowledgement key of the one envelope with this header.
+func (k epochKey) ack(header []byte) AckKey {
+	var key [32]byte
+	identity.LabelAckKey.Derive(key[:], k.key()[:], header)
+	return AckKey{hide(key)}
 }
 
 // associated is what forms 2 and 3 authenticate beside the plaintext: the header, and whom it is for.

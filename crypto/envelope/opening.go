@@ -52,7 +52,7 @@ type PrivateKey struct {
 }
 
 type private struct {
-	seed *[PrivateKeySize]byte // behind two pointers, because fmt prints what it finds behind one
+	seed hidden
 	key  hpke.PrivateKey
 }
 
@@ -77,7 +77,7 @@ func ParsePrivateKey(seed []byte) (PrivateKey, error) {
 	if err != nil {
 		return PrivateKey{}, ErrKey
 	}
-	return PrivateKey{k: &private{&s, key}}, nil
+	return PrivateKey{k: &private{hide(s), key}}, nil
 }
 
 // IsZero tells whether k was never set.
@@ -91,7 +91,12 @@ func (k PrivateKey) AppendTo(b []byte) []byte {
 	if k.IsZero() {
 		return b
 	}
-	return append(b, k.k.seed[:]...)
+	return k.k.seed.appendTo(b)
+}
+
+// Equal tells in constant time whether both are the same key. Zero keys equal nothing.
+func (k PrivateKey) Equal(other PrivateKey) bool {
+	return !k.IsZero() && !other.IsZero() && k.k.seed.equal(other.k.seed)
 }
 
 // Public returns the public half, which is zero for a zero key.
@@ -134,7 +139,7 @@ func SealOpening(to PublicKey, recipient Party, in *Inner) (Sealed, error) {
 		return Sealed{}, ErrKey
 	}
 	b := append(append(make([]byte, 0, openingOverhead+len(padded)), form...), enc...)
-	return Sealed{Bytes: append(b, ciphertext...), Ack: AckKey{[32]byte(ack)}}, nil
+	return Sealed{Bytes: append(b, ciphertext...), Ack: AckKey{hide([32]byte(ack))}}, nil
 }
 
 // Opened is what an envelope brought.
@@ -145,7 +150,8 @@ type Opened struct {
 }
 
 // OpenOpening opens an envelope of form 1 that is for this device. Anybody can make one: the session in it proves who did.
-// A device that keeps older envelope keys tries them one after the other.
+// A device that keeps older envelope keys tries them one
+// after the other, so that junk costs it some 0.2 ms for each.
 func OpenOpening(key PrivateKey, recipient Party, b []byte) (Opened, error) {
 	if key.IsZero() || !recipient.valid() {
 		return Opened{}, ErrKey
@@ -176,5 +182,5 @@ func OpenOpening(key PrivateKey, recipient Party, b []byte) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
-	return Opened{Inner: in, Ack: AckKey{[32]byte(ack)}}, nil
+	return Opened{Inner: in, Ack: AckKey{hide([32]byte(ack))}}, nil
 }

@@ -49,13 +49,14 @@ func (s *Sender) Seal(in *Inner, now time.Time) (*Sender, Sealed, error) {
 	if err != nil {
 		return nil, Sealed{}, err
 	}
-	sealed.Ack = next.key.ack()
+	sealed.Ack = next.key.ack(sealed.Bytes[:headerSize])
 	return next, sealed, nil
 }
 
-// SealWeak seals an inner header with a weak update, in form 3. It changes nothing that would have to be stored.
-func (s *Sender) SealWeak(in *Inner) (Sealed, error) {
-	return s.seal(FormWeak, in, freshNonce())
+// SealWeak seals an inner header with a weak update, in form 3. It goes on to the next epoch for this envelope alone, if that
+// is due, and changes nothing that would have to be stored.
+func (s *Sender) SealWeak(in *Inner, now time.Time) (Sealed, error) {
+	return s.advance(now).seal(FormWeak, in, freshNonce())
 }
 
 func freshNonce() (nonce [nonceSize]byte) {
@@ -89,13 +90,14 @@ func (s *Sender) advance(now time.Time) *Sender {
 	switch {
 	case age < -EpochTime.Milliseconds(): // a clock was wrong: begin to count again
 		n.since = millis(now)
-	case age >= EpochTime.Milliseconds() && s.key.epoch-s.acknowledged < MaxUnacknowledged:
+	case age >= EpochTime.Milliseconds() && s.key.epoch-s.acknowledged < MaxUnacknowledged && s.key.epoch < maxEpoch:
 		n.key, n.since = s.key.at(s.key.epoch+1), millis(now)
 	}
 	return &n
 }
 
-// Acknowledged returns the Sender after the other side acknowledged an envelope of the given epoch.
+// Acknowledged returns the Sender after the other side acknowledged an envelope of form 2 of the given epoch: by a reply
+// that AckKey.Verify found right, or by a receipt inside the session.
 func (s *Sender) Acknowledged(epoch uint32) *Sender {
 	n := *s
 	n.acknowledged = max(n.acknowledged, min(epoch, n.key.epoch))
@@ -123,7 +125,7 @@ func (s *Sender) AppendTo(b []byte) []byte {
 	b = appendParty(b, 1, s.local)
 	b = appendParty(b, 3, s.recipient)
 	b = pb.AppendUint(b, 5, uint64(s.key.epoch))
-	b = pb.AppendBytes(b, 6, s.key.key[:])
+	b = pb.AppendBytes(b, 6, s.key.key()[:])
 	b = pb.AppendUint(b, 7, uint64(s.acknowledged))
 	return pb.AppendUint(b, 8, s.since)
 }
@@ -138,10 +140,10 @@ func ParseSender(b []byte) (*Sender, error) {
 	s.local = readParty(r, 1)
 	s.recipient = readParty(r, 3)
 	s.key.epoch = r.Uint32(5)
-	r.Fixed(6, s.key.key[:])
+	s.key.key = readSecret(r, 6)
 	s.acknowledged = r.Uint32(7)
 	s.since = r.Uint64(8)
-	if r.Done() != nil || s.acknowledged > s.key.epoch || s.key.epoch-s.acknowledged > MaxUnacknowledged || s.since > maxMillis {
+	if r.Done() != nil || s.key.epoch > maxEpoch || s.acknowledged > s.key.epoch || s.key.epoch-s.acknowledged > MaxUnacknowledged || s.since > maxMillis {
 		return nil, ErrState
 	}
 	return &s, nil
@@ -160,6 +162,13 @@ func readParty(r *pb.Reader, n uint32) (p Party) {
 		r.Fail()
 	}
 	return p
+}
+
+// readSecret reads field n; r fails if that fails.
+func readSecret(r *pb.Reader, n uint32) hidden {
+	var b [32]byte
+	r.Fixed(n, b[:])
+	return hide(b)
 }
 
 // maxMillis is the latest time that is told apart: what 53 bits hold.
