@@ -101,8 +101,12 @@
 //
 // # References
 //
-//   - Signal: "The XEdDSA and VXEdDSA Signature Schemes"; "The PQXDH Key Agreement Protocol", revision 3; "The Double
-//     Ratchet Algorithm", revision 4; "The ML-KEM Braid Protocol", revision 1; "The Sesame Algorithm", revision 2
+// Each room names the sections it is written from.
+//
+//   - Signal: "The XEdDSA and VXEdDSA Signature Schemes", sections 2.3 to 2.5 and 3 (keys and signatures: xeddsa); "The PQXDH Key
+//     Agreement Protocol", sections 2 to 4 (pqxdh; 4 on what it protects); "The Double Ratchet Algorithm", sections 2.2 to
+//     2.6, 3.3 to 3.5, 5.2 and 6 (ratchet; numbers of revision 1), with "Sparse Post-Quantum Ratchet" and "Triple Ratchet" of
+//     revision 4 and "The ML-KEM Braid Protocol" (spqr); "The Sesame Algorithm", section 3 (session)
 //   - Bhargavan, Jacomme, Kiefer, Schmidt: "Formal verification of the PQXDH Post-Quantum key agreement protocol" (2024)
 //   - Balbás, Collins, Gajland: "WhatsUpp with Sender Keys?" (ASIACRYPT 2023)
 //   - RFC 7748 (X25519), RFC 8032 (Ed25519), RFC 5869 (HKDF), RFC 2104 (HMAC), RFC 9605 (SFrame), RFC 9180 (HPKE)

@@ -22,7 +22,8 @@
 // sent again (classically) or an SPQR epoch has turned (against quantum computers too). The MAC is of shared keys and
 // proves nothing to others. PROTOCOL.md has the whole.
 //
-// Sources: "The Double Ratchet Algorithm", revision 4, sections 2, 3 and 6.
+// Sources: "The Double Ratchet Algorithm", sections 2.2 to 2.6, 3.3 to 3.5, 5.2 and 6.2 to 6.5 (numbers of revision 1), and
+// "Triple Ratchet" (revision 4).
 package ratchet
 
 import (

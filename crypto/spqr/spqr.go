@@ -19,7 +19,7 @@
 // be read by several goroutines at once. Secrecy rests on ML-KEM and the first secret, authenticity on the secrets so
 // far. PROTOCOL.md has the whole.
 //
-// Sources: "The Double Ratchet Algorithm", revision 4, sections 5 and 6 (Sparse Post-Quantum Ratchet, Triple Ratchet);
+// Sources: "The Double Ratchet Algorithm", revision 4, "Sparse Post-Quantum Ratchet" and "Triple Ratchet";
 // "The ML-KEM Braid Protocol" (Signal, revision 1); FIPS 203.
 package spqr
 
