@@ -1,0 +1,363 @@
+package descriptor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/linnetmesh/linnet/crypto/identity"
+	"github.com/linnetmesh/linnet/crypto/internal/canon"
+)
+
+// TestEightDevices: the largest that an account can say fits, whatever the extensions.
+func TestEightDevices(t *testing.T) {
+	for _, stewards := range []int{1, 8} {
+		ada := personOf(t, "Ada", 8, stewards)
+		c := ada.content(t, 1<<53-1)
+		body := must[[]byte](t)(c.marshal())
+		r := c.Records()[0]
+		t.Logf("%d stewards: manifest %d, record %d, all %d of %d bytes", stewards,
+			len(c.Manifest().AppendTo(nil)), len(r.raw), len(body), plainSize-lengthSize)
+		s := must[Sealed](t)(c.Seal(ada.discovery, placeOf(start), time.Time{}, start))
+		got := must[Opened](t)(Open(s.Value, ada.d(), ada.stranger(), start))
+		if len(s.Value) != Size || !got.Content.Equal(c) || len(got.Refused) > 0 || got.Place != s.Place {
+			t.Errorf("got %v", got.Refused)
+		}
+		if want := fullDevice(t, "Ada0", 1<<53-1); !cmp.Equal(got.Content.Records()[0].Device(), want) {
+			t.Error(cmp.Diff(want, got.Content.Records()[0].Device()))
+		}
+	}
+	t.Logf("the least record takes %d bytes, the largest body %d", len(ada0(t).raw), bodySize)
+	full := contentBody{Manifest: make([]byte, identity.ManifestSize), Unknown: canon.Unknown("\x18\x63\x58\xbc" + strings.Repeat("x", 188))}
+	for range identity.MaxDevices {
+		full.Records = append(full.Records, make([]byte, RecordSize))
+	}
+	if b := must[[]byte](t)(canon.Marshal(full)); len(b) != bodySize || len(b) > plainSize-lengthSize {
+		t.Errorf("the largest body takes %d, and %d were reckoned", len(b), bodySize)
+	}
+}
+
+func ada0(t *testing.T) Record {
+	t.Helper()
+	return personOf(t, "Ada", 1, 1).record(t, 0, leastDevice("Ada0", 1))
+}
+
+func TestRecordRefuses(t *testing.T) {
+	ada, bob := personOf(t, "Ada", 2, 1), personOf(t, "Bob", 1, 1)
+	key, entry := ada.keys[0], ada.entries[0]
+	change := func(f func(*Device)) Device {
+		d := fullDevice(t, "Ada0", 1)
+		f(&d)
+		return d
+	}
+	for _, tt := range []struct {
+		name string
+		d    Device
+		want error
+	}{
+		{"full", change(func(*Device) {}), nil},
+		{"least", leastDevice("Ada0", 1), nil},
+		{"version 0", change(func(d *Device) { d.Version = 0 }), ErrRecord},
+		{"version 2^53", change(func(d *Device) { d.Version = 1 << 53 }), ErrRecord},
+		{"no bundle key", change(func(d *Device) { d.Bundle = BundleKey{} }), ErrRecord},
+		{"feature twice", change(func(d *Device) { d.Features = []uint16{1, 1} }), ErrRecord},
+		{"features out of order", change(func(d *Device) { d.Features = []uint16{2, 1} }), ErrRecord},
+		{"33 features", change(func(d *Device) { d.Boxes, d.Features = nil, make33() }), ErrSize},
+		{"box without relay", change(func(d *Device) { d.Boxes[1].Relay = identity.TransportKey{} }), ErrRecord},
+		{"box without key", change(func(d *Device) { d.Boxes[1].Box = identity.BoxKey{} }), ErrRecord},
+		{"box twice", change(func(d *Device) { d.Boxes[1].Box = d.Boxes[2].Box }), ErrRecord},
+		{"empty address", change(func(d *Device) { d.Boxes[1].Addresses[0] = nil }), ErrRecord},
+		{"address of 41 bytes", change(func(d *Device) { d.Boxes[1].Addresses[0] = make([]byte, 41) }), ErrSize},
+		{"three addresses", change(func(d *Device) { d.Boxes[1].Addresses = [][]byte{{1}, {2}, {3}} }), ErrSize},
+		{"five boxes", change(func(d *Device) {
+			d.Boxes = nil
+			for i := range 5 {
+				d.Boxes = append(d.Boxes, Box{Relay: ada.transport(t), Box: boxOf(t, fmt.Sprint(i)).Box})
+			}
+		}), ErrSize},
+		{"five addresses of its own", change(func(d *Device) { d.Boxes, d.Direct = nil, [][]byte{{1}, {2}, {3}, {4}, {5}} }), ErrSize},
+		{"direct without transport key", change(func(d *Device) { d.Transport, d.Direct = identity.TransportKey{}, [][]byte{{1}} }), ErrRecord},
+		{"four full boxes", change(func(d *Device) { d.Boxes = append(d.Boxes, boxOf(t, "fourth")) }), ErrSize},
+		{"an extension", change(func(d *Device) { d.Unknown = "\x18\x63\x01" }), nil},
+		{"an extension that is none", change(func(d *Device) { d.Unknown = "\x63" }), ErrMalformed},
+	} {
+		r, err := NewRecord(key, entry, tt.d)
+		if !errors.Is(err, tt.want) || r.IsZero() != (err != nil) {
+			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+		}
+		if err == nil && !cmp.Equal(r.Device(), tt.d) {
+			t.Errorf("%s: %s", tt.name, cmp.Diff(tt.d, r.Device()))
+		}
+	}
+	for name, err := range map[string]error{
+		"key of another": second(NewRecord(ada.keys[1], entry, leastDevice("x", 1))),
+		"zero key":       second(NewRecord(bob.keys[0], identity.Device{}, leastDevice("x", 1))),
+		"zero entry":     second(ParseRecord(nil, identity.Device{})),
+	} {
+		if !errors.Is(err, ErrKey) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+
+	raw := ada.record(t, 0, leastDevice("Ada0", 1)).AppendTo(nil)
+	flipped := func(i int) []byte {
+		b := bytes.Clone(raw)
+		b[i] ^= 1
+		return b
+	}
+	for _, tt := range []struct {
+		name  string
+		raw   []byte
+		entry identity.Device
+		want  error
+	}{
+		{"right", raw, entry, nil},
+		{"of another device", raw, ada.entries[1], ErrRecord},
+		{"of another account", raw, bob.entries[0], ErrSignature},
+		{"cut", raw[:len(raw)-1], entry, ErrMalformed},
+		{"too long", make([]byte, RecordSize+1), entry, ErrSize},
+		{"bundle key changed", flipped(40), entry, ErrSignature},
+		{"signature changed", flipped(len(raw) - 9), entry, ErrSignature},
+		{"must be understood", must[[]byte](t)(signRaw(t, ada, "\xa4\x01\x01\x02\x01\x05\x58\x20"+string(secretOf("b"))+"\x20\x01")), entry, ErrNewer},
+		{"device 0", must[[]byte](t)(signRaw(t, ada, "\xa3\x01\x00\x02\x01\x05\x58\x20"+string(secretOf("b")))), entry, ErrRecord},
+		{"bundle key twice", must[[]byte](t)(signRaw(t, ada, "\xa4\x01\x01\x02\x01\x05\x58\x20"+string(secretOf("b"))+"\x05\x58\x20"+string(secretOf("b")))), entry, ErrMalformed},
+		{"too deep", must[[]byte](t)(signRaw(t, ada, "\xa4\x01\x01\x02\x01\x05\x58\x20"+string(secretOf("b"))+"\x08"+strings.Repeat("\x81", 8)+"\x01")), entry, ErrMalformed},
+		{"length bomb", must[[]byte](t)(signRaw(t, ada, "\xa4\x01\x01\x02\x01\x04\x9b\x00\xff\xff\xff\xff\xff\xff\xff\x05\x58\x20"+string(secretOf("b")))), entry, ErrMalformed},
+	} {
+		if _, err := ParseRecord(tt.raw, tt.entry); !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+		}
+	}
+}
+
+func (p *person) transport(t fataler) identity.TransportKey { return transportOf(t, p.name).Public() }
+
+func second[T any](_ T, err error) error { return err }
+
+func make33() (f []uint16) {
+	for i := range uint16(33) {
+		f = append(f, i)
+	}
+	return f
+}
+
+// signRaw signs anything as the record of a person's first device.
+func signRaw(t fataler, p *person, signed string) ([]byte, error) {
+	t.Helper()
+	a := p.view.Account()
+	sig := must[[64]byte](t)(identity.LabelDeviceRecord.Sign(p.keys[0], a[:], []byte(signed)))
+	return canon.Marshal(recordBody{Signed: []byte(signed), Signature: sig})
+}
+
+func TestOpenRefuses(t *testing.T) {
+	ada, bob := personOf(t, "Ada", 3, 1), personOf(t, "Bob", 1, 1)
+	at := placeOf(start)
+	manifest := ada.view.Manifest().AppendTo(nil)
+	least := ada.record(t, 0, leastDevice("a", 1)).AppendTo(nil)
+	forge := func(plain []byte) []byte { return ada.forge(t, at, func([]byte) {}, plain).Value }
+	good := plainOf(t, contentBody{Manifest: manifest, Records: [][]byte{least}})
+	padded := bytes.Clone(good)
+	padded[plainSize-1] = 1
+	long := bytes.Clone(good)
+	long[0], long[1] = 0xff, 0xff
+	tampered := func() []byte { // signed by who does not know how to encrypt
+		v := forge(good)
+		v[offsetSealed] ^= 1
+		s := must[*signer](t)(newSigner(ada.discovery, at))
+		rest := restOf(v, offsetWork, offsetSignature)
+		nonce := findWork(s.public, rest, 0)
+		copy(v[offsetWork:], nonce[:])
+		sig := s.sign(signedOf(nonce[:], rest), [32]byte{})
+		copy(v[offsetSignature:], sig[:])
+		return v
+	}()
+	for _, tt := range []struct {
+		name  string
+		value []byte
+		view  identity.View
+		want  error
+	}{
+		{"right", forge(good), ada.stranger(), nil},
+		{"zero view", forge(good), identity.View{}, ErrKey},
+		{"short", nil, ada.stranger(), ErrSize},
+		{"not encrypted to D", tampered, ada.stranger(), ErrOpen},
+		{"no body", forge(nil), ada.stranger(), ErrMalformed},
+		{"padding not zero", forge(padded), ada.stranger(), ErrMalformed},
+		{"length beyond the end", forge(long), ada.stranger(), ErrMalformed},
+		{"no manifest", forge(plainOf(t, contentBody{})), ada.stranger(), ErrMalformed},
+		{"manifest of another", forge(plainOf(t, contentBody{Manifest: bob.view.Manifest().AppendTo(nil)})), ada.stranger(), ErrAccount},
+		{"account of another", forge(good), bob.stranger(), ErrAccount},
+		{"manifest cut", forge(plainOf(t, contentBody{Manifest: manifest[:99]})), ada.stranger(), ErrMalformed},
+		{"extension", forge(plainOf(t, contentBody{Manifest: manifest, Unknown: "\x07\x01"})), ada.stranger(), nil},
+		{"extension too large", forge(plainOf(t, contentBody{Manifest: manifest, Unknown: canon.Unknown("\x07\x58\xbe" + strings.Repeat("x", 190))})), ada.stranger(), ErrSize},
+	} {
+		o, err := Open(tt.value, ada.d(), tt.view, start)
+		if !errors.Is(err, tt.want) || o.Content.IsZero() != (err != nil) {
+			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+		}
+	}
+	if _, err := Open(forge(good), bob.d(), ada.stranger(), start); !errors.Is(err, ErrWork) && !errors.Is(err, ErrSignature) {
+		t.Errorf("discovery key of another: got %v", err)
+	}
+	if _, err := Open(forge(good), identity.DiscoveryKey{}, ada.stranger(), start); !errors.Is(err, ErrKey) {
+		t.Errorf("zero discovery key: got %v", err)
+	}
+	if _, err := Open(forge(good), ada.d(), ada.stranger(), start.Add(48*time.Hour)); !errors.Is(err, ErrPeriod) {
+		t.Errorf("late: got %v", err)
+	}
+
+	// One bad record hides no other.
+	bobs := bob.record(t, 0, leastDevice("b", 1)).AppendTo(nil)
+	two := ada.record(t, 1, leastDevice("c", 1)).AppendTo(nil)
+	fork := personOf(t, "Ada", 5, 1).record(t, 4, leastDevice("e", 1)).AppendTo(nil)
+	revoked := must[*identity.Manifest](t)(ada.view.Revoke(ada.keys[0], start, 2))
+	view := must[identity.View](t)(ada.view.Apply(revoked, start))
+	value := forge(plainOf(t, contentBody{Manifest: manifest, Records: [][]byte{bobs, two, least, fork, {0x80}}}))
+	o, err := Open(value, ada.d(), view, start) // the manifest is older than the view's
+	if err != nil || len(o.Content.Records()) != 1 || o.Content.Records()[0].Number() != 1 || len(o.Refused) != 4 {
+		t.Fatalf("got %v, %v", o.Refused, err)
+	}
+	for i, want := range []error{ErrSignature, identity.ErrRevoked, identity.ErrNotListed, ErrMalformed} {
+		if !errors.Is(o.Refused[i], want) {
+			t.Errorf("record %d: got %v, want %v", i, o.Refused[i], want)
+		}
+	}
+}
+
+func TestContent(t *testing.T) {
+	ada, bob := personOf(t, "Ada", 3, 1), personOf(t, "Bob", 1, 1)
+	c := ada.content(t, 1)
+	if _, err := c.Merge(bob.content(t, 1)); !errors.Is(err, ErrAccount) {
+		t.Errorf("merge: got %v", err)
+	}
+	if _, err := c.Active(bob.view); !errors.Is(err, ErrAccount) {
+		t.Errorf("active: got %v", err)
+	}
+	for name, err := range map[string]error{
+		"content of nobody":   second(NewContent(ada.stranger())),
+		"content of a zero":   second(NewContent(identity.View{})),
+		"active zero view":    second(c.Active(identity.View{})),
+		"active zero content": second(Content{}.Active(ada.view)),
+		"seal zero":           second(Content{}.Seal(ada.discovery, placeOf(start), time.Time{}, start)),
+		"seal zero key":       second(c.Seal(identity.DiscoveryPrivateKey{}, placeOf(start), time.Time{}, start)),
+		"ahead zero key":      second(c.Ahead(identity.DiscoveryPrivateKey{}, start)),
+	} {
+		if !errors.Is(err, ErrKey) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if _, err := NewContent(ada.view, bob.record(t, 0, leastDevice("b", 1))); !errors.Is(err, ErrAccount) {
+		t.Errorf("record of another: got %v", err)
+	}
+	m := must[*identity.Manifest](t)(ada.view.Revoke(ada.keys[0], start, 2))
+	v := must[identity.View](t)(ada.view.Apply(m, start))
+	if _, err := NewContent(v, ada.record(t, 1, leastDevice("b", 1))); !errors.Is(err, identity.ErrRevoked) {
+		t.Errorf("revoked: got %v", err)
+	}
+	active := must[Content](t)(c.Active(v))
+	if len(active.Records()) != 2 || active.Manifest() != m || len(c.Records()) != 3 {
+		t.Errorf("%d records are active", len(active.Records()))
+	}
+	for name, p := range map[string]Place{
+		"past": {PeriodOf(start) - 1, 0}, "far": {PeriodOf(start) + 15, 0},
+	} {
+		if _, err := c.Seal(ada.discovery, p, time.Time{}, start); !errors.Is(err, ErrPeriod) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if _, err := c.Seal(ada.discovery, Place{40, 0}, time.Time{}, time.Unix(40*86400, 0)); !errors.Is(err, ErrPeriod) {
+		t.Errorf("1970: got %v", err)
+	}
+	if _, err := c.Seal(ada.discovery, Place{PeriodOf(start), 2}, time.Time{}, start); !errors.Is(err, ErrReplica) {
+		t.Errorf("replica: got %v", err)
+	}
+	many := c
+	for i := range 9 {
+		many = many.with(Record{account: c.Manifest().Account(), number: uint8(50 + i)})
+	}
+	if _, err := many.Seal(ada.discovery, placeOf(start), time.Time{}, start); !errors.Is(err, ErrFull) {
+		t.Errorf("many: got %v", err)
+	}
+}
+
+// TestMergeIsAUnion: whatever is merged, in whatever order and however often, comes to the same; nothing goes back.
+func TestMergeIsAUnion(t *testing.T) {
+	ada := personOf(t, "Ada", 4, 2)
+	var contents []Content
+	views := []identity.View{ada.view}
+	for i := range 3 { // manifests apart: a fork, and what follows
+		m := must[*identity.Manifest](t)(views[i/2].Revoke(ada.keys[i%2], start.Add(time.Duration(i)*time.Hour), uint8(100+i)))
+		views = append(views, must[identity.View](t)(views[i/2].Apply(m, start.Add(24*time.Hour))))
+	}
+	for i, v := range views {
+		for version := range uint64(3) {
+			c := must[Content](t)(NewContent(v, ada.record(t, i, leastDevice(fmt.Sprint(i, version), version+1))))
+			clash := ada.record(t, (i+1)%4, leastDevice(fmt.Sprint("clash", i), version+1))
+			c = c.with(clash)
+			c.unknown = canon.Unknown([]byte{7, byte(i)})
+			contents = append(contents, c)
+		}
+	}
+	contents = append(contents, Content{})
+	draw := rapid.SampledFrom(contents)
+	merge := func(t *rapid.T, a, b Content) Content { return must[Content](t)(a.Merge(b)) }
+	rapid.Check(t, func(t *rapid.T) {
+		a, b, c := draw.Draw(t, "a"), draw.Draw(t, "b"), draw.Draw(t, "c")
+		a = merge(t, a, draw.Draw(t, "d"))
+		if !merge(t, a, b).Equal(merge(t, b, a)) {
+			t.Error("not commutative")
+		}
+		if !merge(t, merge(t, a, b), c).Equal(merge(t, a, merge(t, b, c))) {
+			t.Error("not associative")
+		}
+		if !merge(t, a, a).Equal(a) || !merge(t, merge(t, a, b), b).Equal(merge(t, a, b)) {
+			t.Error("not idempotent")
+		}
+		sum := merge(t, a, b)
+		for _, r := range slices.Concat(a.records, b.records) {
+			if !slices.ContainsFunc(sum.records, func(s Record) bool {
+				return s.number == r.number && s.identity == r.identity && s.version >= r.version
+			}) {
+				t.Error("went back")
+			}
+		}
+	})
+}
+
+// TestWritersInTurn: devices that read, merge and write, with clocks that differ, lose nobody's record, and what each
+// writes replaces what it read.
+func TestWritersInTurn(t *testing.T) {
+	ada := personOf(t, "Ada", 3, 1)
+	at := placeOf(start)
+	var value []byte
+	for turn := range 9 {
+		i := turn % 3
+		now := start.Add(time.Duration(turn)*time.Second + []time.Duration{0, 9 * time.Minute, -9 * time.Minute}[i])
+		mine := must[Content](t)(NewContent(ada.view, ada.record(t, i, leastDevice("x", uint64(turn+1)))))
+		var replaces time.Time
+		if value != nil {
+			o := must[Opened](t)(Open(value, ada.d(), ada.view, start.Add(time.Minute)))
+			mine, replaces = must[Content](t)(mine.Merge(o.Content)), o.Time
+		}
+		next := must[Sealed](t)(must[Content](t)(mine.Active(ada.view)).Seal(ada.discovery, at, replaces, now))
+		if value != nil {
+			if i := must[int](t)(Select([][]byte{value, next.Value})); i != 1 {
+				t.Errorf("turn %d does not replace the one before", turn)
+			}
+		}
+		value = next.Value
+	}
+	o := must[Opened](t)(Open(value, ada.d(), ada.view, start.Add(time.Minute)))
+	for i, r := range o.Content.Records() {
+		if r.Version() != uint64(7+i) || r.Account() != ada.view.Account() || r.Identity() != ada.keys[i].Public() {
+			t.Errorf("device %d has version %d", r.Number(), r.Version())
+		}
+	}
+}
