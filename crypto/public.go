@@ -6,8 +6,9 @@ import (
 	"crypto/hpke"
 	"fmt"
 
-	"filippo.io/edwards25519"
 	"filippo.io/edwards25519/field"
+
+	"github.com/linnetmesh/linnet/crypto/internal/point"
 )
 
 // PublicSize is the size in bytes of a Public: form (1), Ed25519 (32), ML-KEM-768 (1184), X25519 (32). Nearly all of it
@@ -40,7 +41,7 @@ func ParsePublic(b []byte) (Public, error) {
 		return Public{}, ErrPublic
 	}
 	p := Public{raw: [PublicSize]byte(b)}
-	if !wholePoint(p.signing()) || !usefulField([fieldSize]byte(b[PublicSize-fieldSize:])) {
+	if !point.Prime(p.signing()) || !usefulField([fieldSize]byte(b[PublicSize-fieldSize:])) {
 		return Public{}, ErrPublic
 	}
 	if _, err := p.sealing(); err != nil {
@@ -71,28 +72,6 @@ func (p *Public) signing() ed25519.PublicKey { return p.raw[1 : 1+ed25519.Public
 // sealing reads the HPKE public key. It takes a seventh of the time of Seal; to keep it would cost Public its ==.
 func (p *Public) sealing() (hpke.PublicKey, error) {
 	return hpke.MLKEM768X25519().NewPublicKey(bytes.Clone(p.raw[1+ed25519.PublicKeySize:])) // cloned, p stays on the stack
-}
-
-// minusOne is l-1, where l is the order of the prime-order group.
-var minusOne = func() *edwards25519.Scalar {
-	one, err := new(edwards25519.Scalar).SetCanonicalBytes(append([]byte{1}, make([]byte, 31)...))
-	if err != nil {
-		panic("crypto: 1 is not a scalar")
-	}
-	return one.Negate(one)
-}()
-
-// wholePoint tells whether b is the one encoding of a point other than 0 in the group of prime order. (All other
-// encodings are of 0 or of points outside that group, so its first check is there to be read; the last would do.)
-func wholePoint(b []byte) bool {
-	p, err := new(edwards25519.Point).SetBytes(b)
-	if err != nil || string(p.Bytes()) != string(b) {
-		return false
-	}
-	zero := edwards25519.NewIdentityPoint()
-	// l·P = (l-1)·P + P: a Scalar is always reduced, so l itself cannot be one.
-	q := new(edwards25519.Point).VarTimeDoubleScalarBaseMult(minusOne, p, new(edwards25519.Scalar))
-	return q.Add(q, p).Equal(zero) == 1 && p.Equal(zero) == 0
 }
 
 // usefulField tells whether u is the one encoding of an X25519 key with which a secret can be shared.

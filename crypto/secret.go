@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/linnetmesh/linnet/crypto/identity"
 	"github.com/linnetmesh/linnet/crypto/internal/kdf"
 )
 
@@ -31,12 +32,13 @@ const (
 	formSigned = 0x41
 )
 
-// The labels of this package: one for each use of SHA-256, so that nothing made for one use serves another.
+// The labels of this package: one for each use of SHA-256, so that nothing made for one use serves another. They stand
+// in the one table of all labels.
 const (
-	labelSigning = "linnet front door signing key v1"
-	labelSealing = "linnet front door sealing key v1"
-	labelSealed  = "linnet front door sealed v1"
-	labelSigned  = "linnet front door signed v1"
+	labelSigning = string(identity.LabelDoorSigning)
+	labelSealing = string(identity.LabelDoorSealing)
+	labelSealed  = string(identity.LabelDoorSealed)
+	labelSigned  = string(identity.LabelDoorSigned)
 )
 
 var (

@@ -218,7 +218,7 @@ func TestOpenRefuses(t *testing.T) {
 	two := ada.record(t, 1, leastDevice("c", 1)).AppendTo(nil)
 	fork := personOf(t, "Ada", 5, 1).record(t, 4, leastDevice("e", 1)).AppendTo(nil)
 	revoked := must[*identity.Manifest](t)(ada.view.Revoke(ada.keys[0], start, 2))
-	view := must[identity.View](t)(ada.view.Apply(revoked, start))
+	view := must[identity.View](t)(ada.view.Apply(revoked))
 	value := forge(plainOf(t, contentBody{Manifest: manifest, Records: [][]byte{bobs, two, least, fork, {0x80}}}))
 	o, err := Open(value, ada.d(), view, start) // the manifest is older than the view's
 	if err != nil || len(o.Content.Records()) != 1 || o.Content.Records()[0].Number() != 1 || len(o.Refused) != 4 {
@@ -257,7 +257,7 @@ func TestContent(t *testing.T) {
 		t.Errorf("record of another: got %v", err)
 	}
 	m := must[*identity.Manifest](t)(ada.view.Revoke(ada.keys[0], start, 2))
-	v := must[identity.View](t)(ada.view.Apply(m, start))
+	v := must[identity.View](t)(ada.view.Apply(m))
 	if _, err := NewContent(v, ada.record(t, 1, leastDevice("b", 1))); !errors.Is(err, identity.ErrRevoked) {
 		t.Errorf("revoked: got %v", err)
 	}
@@ -294,7 +294,7 @@ func TestMergeIsAUnion(t *testing.T) {
 	views := []identity.View{ada.view}
 	for i := range 3 { // manifests apart: a fork, and what follows
 		m := must[*identity.Manifest](t)(views[i/2].Revoke(ada.keys[i%2], start.Add(time.Duration(i)*time.Hour), uint8(100+i)))
-		views = append(views, must[identity.View](t)(views[i/2].Apply(m, start.Add(24*time.Hour))))
+		views = append(views, must[identity.View](t)(views[i/2].Apply(m)))
 	}
 	for i, v := range views {
 		for version := range uint64(3) {

@@ -40,7 +40,7 @@ func FuzzParsePlain(f *testing.F) {
 		if again, err := canon.Marshal(body); err != nil || !bytes.Equal(again, b) {
 			t.Errorf("written again %x, %v", again, err)
 		}
-		c, _, err := body.verify(ada.stranger(), start)
+		c, _, err := body.verify(ada.stranger())
 		if err == nil && len(must[[]byte](t)(c.marshal())) > bodySize {
 			t.Error("does not fit")
 		}

@@ -28,7 +28,7 @@ type Opened struct {
 // manifest was applied to it, which is left to the caller to do:
 //
 //	opened, err := descriptor.Open(value, address.Discovery, view, now)
-//	next, err := view.Apply(opened.Content.Manifest(), now)      // identity.ErrRollback: nothing new
+//	next, err := view.Apply(opened.Content.Manifest())           // identity.ErrRollback: nothing new
 //
 // An older manifest than the view's is no reason to refuse: the boxes may still be right. The errors are those of Blind
 // and Validate, ErrOpen, ErrMalformed, ErrNewer or ErrSize for what was inside, and those of identity.View.Read for the
@@ -57,7 +57,7 @@ func Open(value []byte, d identity.DiscoveryKey, known identity.View, now time.T
 	if err != nil {
 		return Opened{}, err
 	}
-	content, refused, err := body.verify(known, now)
+	content, refused, err := body.verify(known)
 	return Opened{content, at, fromMillis(h.time), refused}, err
 }
 
@@ -80,8 +80,8 @@ func parsePlain(plain []byte) (body contentBody, err error) {
 }
 
 // verify verifies the manifest, and then each record by it.
-func (b *contentBody) verify(known identity.View, now time.Time) (c Content, refused []error, err error) {
-	view, m, err := known.Read(b.Manifest, now)
+func (b *contentBody) verify(known identity.View) (c Content, refused []error, err error) {
+	view, m, err := known.Read(b.Manifest)
 	if err != nil && !errors.Is(err, identity.ErrRollback) {
 		return Content{}, nil, fmt.Errorf("reading manifest: %w", err)
 	}

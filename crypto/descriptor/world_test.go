@@ -79,18 +79,14 @@ func personOf(t fataler, name string, n int, stewards int) *person {
 	seed := must[identity.Seed](t)(identity.ParseSeed(secretOf("seed of " + name)))
 	a := seed.Account()
 	p := &person{name: name, discovery: discoveryOf(t, name)}
-	var public []xeddsa.PublicKey
 	for i := range n {
 		key := identityOf(t, fmt.Sprint(name, i))
 		p.keys = append(p.keys, key)
 		p.entries = append(p.entries, must[identity.Device](t)(identity.NewDevice(a.Public(), uint8(i+1), key, start)))
-		if i < stewards {
-			public = append(public, key.Public())
-		}
 	}
-	s := must[identity.Stewards](t)(a.NewEpoch(0, start, public...))
+	s := must[identity.Stewards](t)(a.NewEpoch(0, start, p.entries[:stewards]...))
 	m := must[*identity.Manifest](t)(s.Begin(p.keys[0], start, p.entries...))
-	p.view = must[identity.View](t)(identity.NewView(a.Public()).Apply(m, start))
+	p.view = must[identity.View](t)(identity.NewView(a.Public()).Apply(m))
 	return p
 }
 

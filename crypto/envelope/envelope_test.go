@@ -347,7 +347,6 @@ func TestFirstMessageSize(t *testing.T) {
 	key := GenerateKey().Public()
 	for _, tt := range []struct{ devices, want int }{{1, 4096}, {8, 8192}} {
 		account := identity.NewSeed()
-		stewards := make([]xeddsa.PublicKey, tt.devices)
 		devices := make([]identity.Device, tt.devices)
 		var steward xeddsa.PrivateKey
 		for i := range devices {
@@ -356,9 +355,9 @@ func TestFirstMessageSize(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			stewards[i], devices[i], steward = k.Public(), d, k
+			devices[i], steward = d, k
 		}
-		epoch, err := account.Account().NewEpoch(0, now, stewards...)
+		epoch, err := account.Account().NewEpoch(0, now, devices...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,14 +2,15 @@ package identity
 
 import (
 	"bytes"
+	"encoding/binary"
 	"time"
 
 	"github.com/linnetmesh/linnet/crypto/internal/canon"
 	"github.com/linnetmesh/linnet/crypto/xeddsa"
 )
 
-// Device is an entry of a manifest: one installation of an account. The device has signed that it belongs to the account
-// under this number, so nobody can list somebody else's key. A Device other than the zero value was verified, and never
+// Device is an entry of a manifest: one installation of an account. The device has signed all of it, and that it belongs
+// to the account, so nobody can list somebody else's key, nor change anything. A Device other than the zero value was verified, and never
 // changes. It may be compared with ==.
 type Device struct {
 	account  Account
@@ -25,7 +26,7 @@ type deviceBody struct {
 	Number   uint8                      `cbor:"1,keyasint"`
 	Identity [xeddsa.PublicKeySize]byte `cbor:"2,keyasint"`
 	Time     uint64                     `cbor:"3,keyasint"`
-	Proof    proof                      `cbor:"4,keyasint"`
+	Proof    [SignatureSize]byte        `cbor:"4,keyasint"` // of the rest: see proven
 	Unknown  canon.Unknown              `cbor:"-"`
 }
 
@@ -38,17 +39,17 @@ func NewDevice(a Account, number uint8, identity xeddsa.PrivateKey, now time.Tim
 	if number < 1 || number > MaxNumber {
 		return Device{}, ErrNumber
 	}
-	public := identity.Public().Bytes()
-	sig, err := LabelDevice.Sign(identity, a[:], []byte{number}, public)
+	body := deviceBody{
+		Number:   number,
+		Identity: [xeddsa.PublicKeySize]byte(identity.Public().Bytes()),
+		Time:     seconds(now),
+	}
+	sig, err := LabelDevice.Sign(identity, body.proven(a)...)
 	if err != nil {
 		return Device{}, err
 	}
-	raw, err := canon.Marshal(deviceBody{
-		Number:   number,
-		Identity: [xeddsa.PublicKeySize]byte(public),
-		Time:     seconds(now),
-		Proof:    sig,
-	})
+	body.Proof = sig
+	raw, err := canon.Marshal(body)
 	if err != nil {
 		return Device{}, err
 	}
@@ -59,9 +60,9 @@ func NewDevice(a Account, number uint8, identity xeddsa.PrivateKey, now time.Tim
 // The error is ErrSize, ErrMalformed or ErrNewer for its form, ErrNumber, ErrKey for an identity key that is not
 // canonical or not of prime order, and ErrProof.
 func ParseDevice(a Account, b []byte) (Device, error) {
-	d, proof, err := readDevice(a, b)
+	d, body, err := readDevice(a, b)
 	if err == nil {
-		err = d.prove(proof)
+		err = d.prove(body)
 	}
 	if err != nil {
 		return Device{}, err
@@ -69,34 +70,36 @@ func ParseDevice(a Account, b []byte) (Device, error) {
 	return d, nil
 }
 
-// proof is a device's signature over account (32) ‖ number (1) ‖ identity key (33).
-type proof [xeddsa.SignatureSize]byte
+// proven returns what a device's proof covers: account (32) ‖ number (1) ‖ identity key (33) ‖ time (8) ‖ unknown pairs.
+func (b *deviceBody) proven(a Account) [][]byte {
+	return [][]byte{a[:], {b.Number}, b.Identity[:], binary.BigEndian.AppendUint64(nil, b.Time), []byte(b.Unknown)}
+}
 
 // readDevice reads an entry without verifying anything.
-func readDevice(a Account, b []byte) (Device, proof, error) {
+func readDevice(a Account, b []byte) (Device, *deviceBody, error) {
 	var body deviceBody
 	if err := canon.Unmarshal(b, DeviceSize, &body); err != nil {
-		return Device{}, proof{}, err
+		return Device{}, nil, err
 	}
 	if body.Number < 1 || body.Number > MaxNumber {
-		return Device{}, proof{}, ErrNumber
+		return Device{}, nil, ErrNumber
 	}
 	if body.Time > maxCount {
-		return Device{}, proof{}, ErrMalformed
+		return Device{}, nil, ErrMalformed
 	}
 	key, err := xeddsa.ParsePublicKey(body.Identity[:])
 	if err != nil {
-		return Device{}, proof{}, ErrKey
+		return Device{}, nil, ErrKey
 	}
-	return Device{a, body.Number, key, body.Time, LabelDeviceHash.Hash(b), string(b)}, body.Proof, nil
+	return Device{a, body.Number, key, body.Time, LabelDeviceHash.Hash(b), string(b)}, &body, nil
 }
 
 // prove verifies what readDevice read.
-func (d Device) prove(p proof) error {
+func (d Device) prove(body *deviceBody) error {
 	if d.identity.CheckCanonical() != nil {
 		return ErrKey
 	}
-	if d.account.IsZero() || LabelDevice.Verify(d.identity, p[:], d.account[:], []byte{d.number}, d.identity.Bytes()) != nil {
+	if d.account.IsZero() || LabelDevice.Verify(d.identity, body.Proof[:], body.proven(d.account)...) != nil {
 		return ErrProof
 	}
 	return nil

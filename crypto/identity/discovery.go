@@ -6,7 +6,8 @@ import (
 )
 
 // DiscoveryKey is the public half of a discovery key (Ed25519): whoever knows it can find the account, so it does not
-// print itself. It may be compared with ==. The zero value is no key.
+// print itself, and whoever holds it in a struct keeps that from printing too: fmt sees through a field that is not
+// exported, as for any array. It may be compared with ==. The zero value is no key.
 type DiscoveryKey [KeySize]byte
 
 // ParseDiscoveryKey reads a discovery key of KeySize bytes. The error is ErrKey, also for keys that are not canonical

@@ -20,11 +20,11 @@ func Example() {
 
 	device, err := identity.NewDevice(ada, 1, phone, now)
 	check(err)
-	stewards, err := account.NewEpoch(0, now, phone.Public())
+	stewards, err := account.NewEpoch(0, now, device)
 	check(err)
 	first, err := stewards.Begin(phone, now, device)
 	check(err)
-	view, err := identity.NewView(ada).Apply(first, now)
+	view, err := identity.NewView(ada).Apply(first)
 	check(err)
 	seed.Erase() // the words are confirmed
 
@@ -38,7 +38,7 @@ func Example() {
 	// The phone lists it, and later revokes it.
 	added, err := view.Add(phone, entry, now)
 	check(err)
-	view, err = view.Apply(added, now)
+	view, err = view.Apply(added)
 	check(err)
 	revoked, err := view.Revoke(phone, now, number)
 	check(err)
@@ -47,7 +47,7 @@ func Example() {
 	ben := identity.NewView(ada)
 	for _, m := range []*identity.Manifest{first, revoked, added} {
 		var err error
-		ben, _, err = ben.Read(m.AppendTo(nil), now)
+		ben, _, err = ben.Read(m.AppendTo(nil))
 		fmt.Println(len(ben.Devices()), "device,", err)
 	}
 	fmt.Println(ben.Check(number, laptop.Public()))

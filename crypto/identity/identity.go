@@ -7,10 +7,10 @@
 //	seed (32) ──HKDF──▶ A, archive-box key, discovery roots R0, R1, … ──HKDF──▶ discovery keys D0, D1, …
 //
 //	address      "linnet1" bech32m( version (1) ‖ algorithm (1) ‖ A (32) ‖ D (32) )      119 characters
-//	stewards     CBOR {epoch, steward keys}, signed by A                                 9 bytes and 35 per key
+//	stewards     CBOR {epoch, numbers and identity keys}, signed by A                    9 bytes and 39 per steward
 //	device       CBOR {number 1..127, identity key, time, the device's own signature}    112 or 113 bytes
-//	manifest     CBOR {algorithm, stewards, signature, body, signature by a steward}     365 to 1450 bytes
-//	  body       CBOR {account, version, previous hash, 1..8 devices, revoked numbers, time, signer}
+//	manifest     CBOR {algorithm, A, stewards, signature, body, signer, signature}       369 to about 1480 bytes
+//	  body       CBOR {version, previous hash, 1..8 devices, revoked numbers, time}, signed by a steward
 //
 // A View is what a reader knows of one account. It takes manifests and returns the next View, and it is the same View
 // whatever the order in which they came: the highest epoch counts, within it what was revoked stays revoked, and of two
@@ -24,6 +24,7 @@ package identity
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/linnetmesh/linnet/crypto/internal/canon"
@@ -47,8 +48,8 @@ const (
 	SignatureSize = 64
 	// DeviceSize is the most that a device entry takes. Without extensions it takes 112 or 113.
 	DeviceSize = 160
-	// ManifestSize is the most that a manifest takes. Without extensions it takes 365 (one device) to 1450
-	// (eight, all of them stewards).
+	// ManifestSize is the most that a manifest takes. Without extensions it takes 369 (one device) to about
+	// 1480 (eight, all of them stewards).
 	ManifestSize = 2048
 )
 
@@ -58,7 +59,8 @@ const (
 	RenewAfter = 30 * 24 * time.Hour
 	// StaleAfter is the age from which on one asks before a first message: somebody may be holding back what came after.
 	StaleAfter = 90 * 24 * time.Hour
-	// MaxAhead is how far a manifest's time may lie ahead of the reader's. It is wide, since either clock may be wrong.
+	// MaxAhead is how far a manifest's time may lie ahead of the reader's before nobody knows its age. It is wide, since
+	// either clock may be wrong.
 	MaxAhead = 24 * time.Hour
 )
 
@@ -104,8 +106,9 @@ var (
 	ErrNotSteward = errors.New("identity: not a steward")
 	// ErrRollback says that a manifest is older than what is known, and brings nothing.
 	ErrRollback = errors.New("identity: older than what is known")
-	// ErrFuture says that a manifest is of a time that has not come, by more than MaxAhead.
-	ErrFuture = errors.New("identity: of a time to come")
+	// ErrFork is an ErrRollback of a manifest that brings nothing and yet is not of the past of the newest: stewards went
+	// apart, or one of them signed two things.
+	ErrFork = fmt.Errorf("%w, and parted from it", ErrRollback)
 )
 
 // What an account may refuse to do, or say of a device.
@@ -119,6 +122,8 @@ var (
 	// ErrNewEpoch says that something takes a new epoch, and so the words of the seed: revoking a steward, or going on
 	// when the version is the highest there is.
 	ErrNewEpoch = errors.New("identity: takes a new epoch")
+	// ErrClock says that a time cannot be right.
+	ErrClock = errors.New("identity: the clock is wrong")
 	// ErrRevoked says that a device was revoked.
 	ErrRevoked = errors.New("identity: device is revoked")
 	// ErrNotListed says that a device is not one of the account's.

@@ -276,14 +276,14 @@ func TestZero(t *testing.T) {
 	_, words := Seed{}.Words()
 	_, box := BoxPrivateKey{}.Sign(LabelBox)
 	_, transport := TransportPrivateKey{}.Sign(LabelCustody)
-	_, epoch := AccountPrivateKey{}.NewEpoch(0, start, identityOf("a").Public())
+	_, epoch := AccountPrivateKey{}.NewEpoch(0, start, Device{})
 	_, device := NewDevice(Account{}, 1, identityOf("a"), start)
 	_, begin := Stewards{}.Begin(identityOf("a"), start)
 	_, renew := View{}.Renew(identityOf("a"), start)
 	_, add := View{}.Add(identityOf("a"), Device{}, start)
 	_, revoke := View{}.Revoke(identityOf("a"), start, 1)
-	_, apply := View{}.Apply(nil, start)
-	_, _, read := View{}.Read(nil, start)
+	_, apply := View{}.Apply(nil)
+	_, _, read := View{}.Read(nil)
 	_, safety := SafetyNumber(Account{}, seedOf("a").Account().Public())
 	for i, err := range []error{words, box, transport, epoch, device, begin, renew, add, revoke, apply, read, safety} {
 		if !errors.Is(err, ErrKey) {

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"crypto/sha256"
+	"strings"
 
 	"github.com/linnetmesh/linnet/crypto/internal/kdf"
 	"github.com/linnetmesh/linnet/crypto/xeddsa"
@@ -26,11 +27,11 @@ const (
 	LabelDiscoveryRoot Label = "linnet discovery root v1" // KDF: seed, number (4) → discovery root
 	LabelDiscoveryKey  Label = "linnet discovery key v1"  // KDF: root, number (4) → discovery key
 	LabelName          Label = "linnet protocol name v1"  // hash: account (32) → name
-	LabelStewards      Label = "linnet stewards v1"       // Ed25519 by the account: statement
-	LabelStewardsHash  Label = "linnet stewards hash v1"  // hash: statement
-	LabelDevice        Label = "linnet device v1"         // XEdDSA by the device: account (32) ‖ number (1) ‖ identity key (33)
+	LabelStewards      Label = "linnet stewards v1"       // Ed25519 by the account: account (32) ‖ statement
+	LabelStewardsHash  Label = "linnet stewards hash v1"  // hash: account (32) ‖ statement
+	LabelDevice        Label = "linnet device v1"         // XEdDSA by the device: account (32) ‖ its entry (see PROTOCOL.md)
 	LabelDeviceHash    Label = "linnet device hash v1"    // hash: device entry
-	LabelManifest      Label = "linnet manifest v1"       // XEdDSA by a steward: algorithm (1) ‖ stewards hash (32) ‖ body
+	LabelManifest      Label = "linnet manifest v1"       // XEdDSA by a steward: algorithm (1) ‖ stewards hash (32) ‖ signer (1) ‖ body
 	LabelManifestHash  Label = "linnet manifest hash v1"  // hash: of the same
 )
 
@@ -98,13 +99,21 @@ const (
 	LabelBackup     Label = "linnet backup v1"       // KDF: seal of a backup
 )
 
+// Labels of crypto itself, the front door.
+const (
+	LabelDoorSigning Label = "linnet front door signing key v1" // KDF: secret → Ed25519 seed
+	LabelDoorSealing Label = "linnet front door sealing key v1" // KDF: secret → HPKE seed
+	LabelDoorSealed  Label = "linnet front door sealed v1"      // HPKE info
+	LabelDoorSigned  Label = "linnet front door signed v1"      // Ed25519
+)
+
 // labelPrefix is how every label begins.
 const labelPrefix = "linnet "
 
 // Input returns label ‖ 0x00 ‖ parts: what is signed, hashed or MAC'ed. It panics for a Label that is none, which is a
 // mistake in the program.
 func (l Label) Input(parts ...[]byte) []byte {
-	if len(l) <= len(labelPrefix) || l[:len(labelPrefix)] != labelPrefix {
+	if len(l) <= len(labelPrefix) || l[:len(labelPrefix)] != labelPrefix || strings.Contains(string(l), "\x00") {
 		panic("identity: not a label")
 	}
 	n := len(l) + 1

@@ -100,7 +100,7 @@ func TestInput(t *testing.T) {
 	if got := LabelAck.Info([]byte("x")); got != "linnet acknowledgment v1\x00x" {
 		t.Errorf("got %q", got)
 	}
-	for _, l := range []Label{"", "linnet ", "linnet", "\x05 device v1", "tor device v1"} {
+	for _, l := range []Label{"", "linnet ", "linnet", "linnet a\x00b v1", "linnet a v1\x00", "\x05 device v1", "tor device v1"} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -41,17 +41,16 @@ func TestGolden(t *testing.T) {
 		return fmt.Sprintf("a4 01 %02x 02 5821 %x 03 1a %08x 04 5840 %x", d.number, d.identity.Bytes(), uint32(d.time), b.Proof)
 	}
 	account := seedOf("Ada").Account().Public()
-	keys := []string{hex.EncodeToString(identityOf("phone").Public().Bytes()), hex.EncodeToString(identityOf("laptop").Public().Bytes())}
-	slices.Sort(keys)
-	statement := fromHex(t, "a2 01 1a 6b49d200 02 82 5821"+keys[0]+"5821"+keys[1])
-	body := fromHex(t, "a7 01 5820"+account.String()+"02 03 03 5820"+fmt.Sprintf("%x", m.previous)+
-		"04 83"+entry(m.devices[0])+entry(m.devices[1])+entry(m.devices[2])+
-		"05 50 00020000000000000000000000000000 06 1a 6b49ee20 07 02")
+	key := func(name string) string { return hex.EncodeToString(identityOf(name).Public().Bytes()) }
+	statement := fromHex(t, "a2 01 1a 6b49d200 02 82 a2 01 01 02 5821"+key("phone")+"a2 01 02 02 5821"+key("laptop"))
+	body := fromHex(t, "a5 01 03 02 5820"+fmt.Sprintf("%x", m.previous)+
+		"03 83"+entry(m.devices[0])+entry(m.devices[1])+entry(m.devices[2])+
+		"04 50 00020000000000000000000000000000 05 1a 6b49ee20")
 	for name, pair := range map[string][2][]byte{
 		"stewards": {o.Stewards, statement},
 		"body":     {o.Signed, body},
-		"manifest": {m.AppendTo(nil), fromHex(t, fmt.Sprintf("a5 01 01 02 58%02x %x 03 5840 %x 04 59%04x %x 05 5840 %x",
-			len(statement), statement, o.StewardsSignature, len(body), body, o.Signature))},
+		"manifest": {m.AppendTo(nil), fromHex(t, fmt.Sprintf("a7 01 01 02 5820 %s 03 58%02x %x 04 5840 %x 05 59%04x %x 06 02 07 5840 %x",
+			account, len(statement), statement, o.StewardsSignature, len(body), body, o.Signature))},
 	} {
 		if !bytes.Equal(pair[0], pair[1]) {
 			t.Errorf("%s:\ngot  %x\nwant %x", name, pair[0], pair[1])
@@ -63,11 +62,13 @@ func TestGolden(t *testing.T) {
 		}
 	}
 	// What is signed and hashed, from the words of PROTOCOL.md.
-	sh := Label("linnet stewards hash v1").Hash(statement)
-	if want := Label("linnet manifest hash v1").Hash([]byte{1}, sh[:], body); m.Head() != (Head{Epoch: 1800000000, Version: 3, Hash: want}) {
+	sh := Label("linnet stewards hash v1").Hash(account[:], statement)
+	if want := Label("linnet manifest hash v1").Hash([]byte{1}, sh[:], []byte{2}, body); m.Head() != (Head{
+		Epoch: 1800000000, Version: 3, Hash: want, Stewards: [8]byte(sh[:8]),
+	}) {
 		t.Errorf("got %v, want hash %x", m.Head(), want)
 	}
-	if err := Label("linnet manifest v1").Verify(identityOf("laptop").Public(), o.Signature[:], []byte{1}, sh[:], body); err != nil {
+	if err := Label("linnet manifest v1").Verify(identityOf("laptop").Public(), o.Signature[:], []byte{1}, sh[:], []byte{2}, body); err != nil {
 		t.Error(err)
 	}
 	if m.Signer() != 2 || m.Time() != start.Add(2*time.Hour) || m.Account() != account || m.Stewards().Epoch() != 1800000000 ||
@@ -75,6 +76,14 @@ func TestGolden(t *testing.T) {
 		t.Errorf("got %+v", m)
 	}
 	d := m.Devices()[2]
+	var b deviceBody
+	if err := canon.Unmarshal([]byte(d.raw), DeviceSize, &b); err != nil {
+		t.Fatal(err)
+	}
+	if err := Label("linnet device v1").Verify(d.identity, b.Proof[:], account[:], []byte{5}, d.identity.Bytes(),
+		binary.BigEndian.AppendUint64(nil, uint64(start.Unix()))); err != nil {
+		t.Error(err)
+	}
 	if d.Number() != 5 || d.Identity() != identityOf("tablet").Public() || d.Time() != start || d.Account() != account {
 		t.Errorf("got %+v", d)
 	}
@@ -89,11 +98,11 @@ func TestSizes(t *testing.T) {
 	full := epochOf(t, seedOf("Ada"), 0, start, names...)
 	v := viewOf(t, full)
 	full = must[*Manifest](t)(v.Renew(identityOf("a"), start))
-	if got := len(full.raw); got != 1431 {
+	if got := len(full.raw); got != 1463 {
 		t.Errorf("eight devices, all of them stewards: %d bytes", got)
 	}
 	one := epochOf(t, seedOf("Ada"), 0, start, "a")
-	if got := len(one.raw); got != 365 {
+	if got := len(one.raw); got != 369 {
 		t.Errorf("one device, first version: %d bytes", got)
 	}
 	v = viewOf(t, one)
@@ -101,12 +110,12 @@ func TestSizes(t *testing.T) {
 		one = must[*Manifest](t)(v.Add(identityOf("a"), deviceOf(t, one.Account(), uint8(i+10), name, start), start))
 		v = viewOf(t, v.Manifest(), one)
 	}
-	if got := len(one.raw); got != 1185 {
+	if got := len(one.raw); got != 1189 {
 		t.Errorf("eight devices, one steward: %d bytes", got)
 	}
 	h := v.Head()
 	h.Version = 23
-	if got := len(must[[]byte](t)(Marshal(h))); got != 44 {
+	if got := len(must[[]byte](t)(Marshal(h))); got != 54 {
 		t.Errorf("a head: %d bytes", got)
 	}
 	if got := len(v.AppendTo(nil)); got > 3000 {
@@ -143,53 +152,73 @@ func manifestRows(t testing.TB) []manifestRow {
 	row("cut", "malformed", m.raw[:len(m.raw)-1])
 	row("trailing", "malformed", append(bytes.Clone(m.raw), 0))
 	row("too large", "size", append(bytes.Clone(m.raw), make([]byte, 16<<10)...))
-	outer("too large for its algorithm", "size", func(o *manifestBody) { o.Unknown = canon.Unknown("\x08\x59\x06\x00" + strings.Repeat("x", 0x600)) })
-	row("duplicate key", "malformed", append(append([]byte{0xa6}, m.raw[1:3]...), m.raw[1:]...))
-	row("long integer", "malformed", append([]byte{0xa5, 0x01, 0x18, 0x01}, m.raw[3:]...))
+	added := func(b ...byte) []byte { return append(append([]byte{0xa8}, m.raw[1:]...), b...) }
+	row("too large for its algorithm", "size", added(append([]byte{0x08, 0x59, 0x06, 0x00}, make([]byte, 0x600)...)...))
+	row("duplicate key", "malformed", append(append([]byte{0xa8}, m.raw[1:3]...), m.raw[1:]...))
+	row("long integer", "malformed", append([]byte{0xa7, 0x01, 0x18, 0x01}, m.raw[3:]...))
 	outer("algorithm 0", "newer", func(o *manifestBody) { o.Algorithm = 0 })
 	outer("algorithm 2", "newer", func(o *manifestBody) { o.Algorithm = 2 })
 	row("algorithm 2, of another form", "newer", fromHex(t, "a2 01 02 02 590a00"+strings.Repeat("00", 0xa00)))
-	outer("unknown key", "", func(o *manifestBody) { o.Unknown = "\x08\x01" })
-	outer("unknown negative key", "newer", func(o *manifestBody) { o.Unknown = "\x20\x01" })
-	outer("depth bomb", "malformed", func(*manifestBody) {})
-	rows[len(rows)-1].Manifest = append(append(append([]byte{0xa6}, m.raw[1:]...), 0x08), bytes.Repeat([]byte{0x81}, 500)...)
-	row("length bomb", "malformed", append(append([]byte{0xa6}, m.raw[1:]...), 0x08, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff))
+	outer("algorithm 255", "newer", func(o *manifestBody) { o.Algorithm = 255 })
+	outer("algorithm 256", "malformed", func(o *manifestBody) { o.Algorithm = 256 })
+	row("algorithm 2, with a key before it", "malformed", fromHex(t, "a2 00 01 01 02"))
+	row("algorithm 2, with a negative key", "newer", fromHex(t, "a2 01 02 20 00"))
+	row("no algorithm", "malformed", fromHex(t, "a1 02 01"))
+	row("nothing in it", "malformed", fromHex(t, "a0"))
+	row("added by a carrier: a key", "malformed", added(0x08, 0x01))
+	row("added by a carrier: a negative key", "malformed", added(0x20, 0x01))
+	row("depth bomb", "malformed", added(append([]byte{0x08}, bytes.Repeat([]byte{0x81}, 500)...)...))
+	row("length bomb", "malformed", added(0x08, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff))
 
 	// What the account says.
+	said := func(name, want string, raw []byte) {
+		as := *m
+		as.stewards.hash = LabelStewardsHash.Hash(account[:], raw)
+		row(name, want, resign(t, &as, o, o.Signed, "laptop", func(o *manifestBody) {
+			o.Stewards = raw
+			o.StewardsSignature = must[[SignatureSize]byte](t)(seed.Account().s.sign(LabelStewards, account[:], raw))
+		}))
+	}
 	statement := func(name, want string, change func(*stewardsBody)) {
 		var s stewardsBody
 		if err := canon.Unmarshal(o.Stewards, stewardsSize, &s); err != nil {
 			t.Fatal(err)
 		}
 		change(&s)
-		raw := must[[]byte](t)(canon.Marshal(s))
-		as := *m
-		as.stewards.hash = LabelStewardsHash.Hash(raw)
-		row(name, want, resign(t, &as, o, o.Signed, "laptop", func(o *manifestBody) {
-			o.Stewards = raw
-			o.StewardsSignature = must[[SignatureSize]byte](t)(seed.Account().s.sign(LabelStewards, raw))
-		}))
+		said(name, want, must[[]byte](t)(canon.Marshal(s)))
 	}
 	statement("stewards: unknown key", "", func(s *stewardsBody) { s.Unknown = "\x08\x01" })
-	statement("stewards: unknown negative key", "newer", func(s *stewardsBody) { s.Unknown = "\x20\x01" })
+	said("stewards: unknown negative key", "newer", newer(o.Stewards))
 	statement("stewards: epoch 0", "manifest", func(s *stewardsBody) { s.Epoch = 0 })
 	statement("stewards: highest epoch", "", func(s *stewardsBody) { s.Epoch = maxCount })
 	statement("stewards: epoch too high", "manifest", func(s *stewardsBody) { s.Epoch = maxCount + 1 })
-	statement("stewards: none", "manifest", func(s *stewardsBody) { s.Keys = nil })
-	statement("stewards: out of order", "manifest", func(s *stewardsBody) { slices.Reverse(s.Keys) })
-	statement("stewards: one twice", "manifest", func(s *stewardsBody) { s.Keys[0] = s.Keys[1] })
-	statement("stewards: a key of another type", "key", func(s *stewardsBody) { s.Keys[0][0] = 0x04 })
+	statement("stewards: none", "manifest", func(s *stewardsBody) { s.Stewards = nil })
+	statement("stewards: out of order", "manifest", func(s *stewardsBody) { slices.Reverse(s.Stewards) })
+	statement("stewards: one twice", "manifest", func(s *stewardsBody) { s.Stewards[0] = s.Stewards[1] })
+	statement("stewards: one key twice", "manifest", func(s *stewardsBody) { s.Stewards[0].Identity = s.Stewards[1].Identity })
+	statement("stewards: number 0", "number", func(s *stewardsBody) { s.Stewards[0].Number = 0 })
+	statement("stewards: number 128", "number", func(s *stewardsBody) { s.Stewards[1].Number = 128 })
+	statement("stewards: a key of another type", "key", func(s *stewardsBody) { s.Stewards[0].Identity[0] = 0x04 })
+	watch := [33]byte(identityOf("watch").Public().Bytes())
 	statement("stewards: one is not listed", "manifest", func(s *stewardsBody) {
-		s.Keys = append(s.Keys, [33]byte(identityOf("watch").Public().Bytes()))
-		slices.SortFunc(s.Keys, compareKeys)
+		s.Stewards = append(s.Stewards, stewardBody{Number: 6, Identity: watch})
+	})
+	statement("stewards: one number is listed with another key", "manifest", func(s *stewardsBody) {
+		s.Stewards = append(s.Stewards, stewardBody{Number: 5, Identity: watch})
+	})
+	statement("stewards: one of them is revoked", "manifest", func(s *stewardsBody) {
+		s.Stewards = append(s.Stewards, stewardBody{Number: 9, Identity: watch})
+	})
+	statement("stewards: the other one is listed under another number", "manifest", func(s *stewardsBody) {
+		s.Stewards[0].Identity = [33]byte(identityOf("tablet").Public().Bytes())
 	})
 	outer("stewards: flipped bit", "signature", func(o *manifestBody) { o.Stewards = flip(o.Stewards, 4) })
 	outer("stewards: flipped bit in the signature", "signature", func(o *manifestBody) { o.StewardsSignature[3] ^= 1 })
 	outer("stewards: signed by somebody else", "signature", func(o *manifestBody) {
-		o.StewardsSignature = must[[SignatureSize]byte](t)(seedOf("Ben").Account().s.sign(LabelStewards, o.Stewards))
+		o.StewardsSignature = must[[SignatureSize]byte](t)(seedOf("Ben").Account().s.sign(LabelStewards, account[:], o.Stewards))
 	})
 	outer("stewards: signed without label", "signature", func(o *manifestBody) {
-		o.StewardsSignature = must[[SignatureSize]byte](t)(seed.Account().s.sign(LabelManifest, o.Stewards))
+		o.StewardsSignature = must[[SignatureSize]byte](t)(seed.Account().s.sign(LabelManifest, account[:], o.Stewards))
 	})
 	other := epochOf(t, seed, 1_900_000_000, start, "phone", "laptop")
 	outer("stewards: of another epoch", "signature", func(o *manifestBody) {
@@ -198,16 +227,21 @@ func manifestRows(t testing.TB) []manifestRow {
 
 	// What the steward says.
 	signed("unknown key in the body", "", func(b *signedBody) { b.Unknown = "\x18\x64\xa1\x20\xf4" })
-	signed("unknown negative key in the body", "newer", func(b *signedBody) { b.Unknown = "\x20\x01" })
-	bytesSigned("duplicate key in the body", "malformed", append(append([]byte{0xa8}, o.Signed[1:36]...), o.Signed[1:]...))
-	bytesSigned("missing key in the body", "malformed", append([]byte{0xa6}, o.Signed[1:len(o.Signed)-2]...))
+	bytesSigned("unknown negative key in the body", "newer", newer(o.Signed))
+	bytesSigned("duplicate key in the body", "malformed", append(append([]byte{0xa6}, o.Signed[1:3]...), o.Signed[1:]...))
+	bytesSigned("missing key in the body", "malformed", append([]byte{0xa4}, o.Signed[1:len(o.Signed)-6]...))
 	bytesSigned("body is no map", "malformed", []byte{0x80})
 	bytesSigned("empty body", "malformed", nil)
-	bytesSigned("depth bomb in the body", "malformed", append(append(append([]byte{0xa8}, o.Signed[1:]...), 0x08), bytes.Repeat([]byte{0x81}, 300)...))
-	bytesSigned("length bomb in the body", "malformed", bytes.Replace(o.Signed, []byte{0x04, 0x83}, []byte{0x04, 0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 1))
-	signed("other account", "signature", func(b *signedBody) { b.Account = seedOf("Ben").Account().Public() })
+	bytesSigned("depth bomb in the body", "malformed", append(append(append([]byte{0xa6}, o.Signed[1:]...), 0x08), bytes.Repeat([]byte{0x81}, 300)...))
+	bytesSigned("length bomb in the body", "malformed", bytes.Replace(o.Signed, []byte{0x03, 0x83}, []byte{0x03, 0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 1))
+	signed("unknown pairs at their limit", "", func(b *signedBody) { b.Unknown = extension(extensionSize) })
+	signed("unknown pairs over their limit", "size", func(b *signedBody) { b.Unknown = extension(extensionSize + 1) })
+	outer("body of the future, not signed", "signature", func(o *manifestBody) { o.Signed = fromHex(t, "a1 20 00") })
+	outer("statement of the future, not signed", "signature", func(o *manifestBody) { o.Stewards = fromHex(t, "a1 20 00") })
+	bytesSigned("body of the future", "newer", fromHex(t, "a1 20 00"))
+	outer("other account", "signature", func(o *manifestBody) { o.Account = seedOf("Ben").Account().Public() })
 	for _, bad := range []string{"order 8", "torsion of order 8", "y = p + 1", "identity", "not on the curve", "order 4"} {
-		signed("account: "+bad, "key", func(b *signedBody) { b.Account = Account(badPoints(t)[bad]) })
+		outer("account: "+bad, "key", func(o *manifestBody) { o.Account = Account(badPoints(t)[bad]) })
 	}
 	signed("version 0", "manifest", func(b *signedBody) { b.Version = 0 })
 	signed("version 1 with a previous one", "manifest", func(b *signedBody) { b.Version = 1 })
@@ -231,12 +265,17 @@ func manifestRows(t testing.TB) []manifestRow {
 	})
 	signed("eight devices", "", func(b *signedBody) { b.Devices = append(b.Devices, someDevices(t, account, 5)...) })
 	row("nine devices", "size", nineDevices(t, m))
-	signed("signed by a device that is no steward", "not steward", func(b *signedBody) { b.Signer = 5 })
-	signed("signed by nobody", "not steward", func(b *signedBody) { b.Signer = 7 })
-	signed("signed by another steward than it says", "signature", func(b *signedBody) { b.Signer = 1 })
+	signer := func(name, want, by string, number uint8) {
+		row(name, want, resign(t, m, o, o.Signed, by, func(o *manifestBody) { o.Signer = number }))
+	}
+	signer("signed by a device that is no steward", "not steward", "tablet", 5)
+	signer("signed by nobody", "not steward", "laptop", 7)
+	signer("signed under number 0", "not steward", "laptop", 0)
+	signer("signed by another steward than it says", "signature", "laptop", 1)
+	outer("another signer", "signature", func(o *manifestBody) { o.Signer = 1 })
 	row("signed by a device that is no steward, under a steward's name", "signature", forge(t, m, "tablet", nil))
 	outer("flipped bit in the body", "signature", func(o *manifestBody) {
-		o.Signed = flip(o.Signed, bytes.Index(o.Signed, []byte{0x06, 0x1a})+5)
+		o.Signed = flip(o.Signed, bytes.LastIndex(o.Signed, []byte{0x05, 0x1a})+5)
 	})
 	outer("flipped bit in the signature", "signature", func(o *manifestBody) { o.Signature[3] ^= 1 })
 	outer("flipped sign in the signature", "signature", func(o *manifestBody) { o.Signature[63] ^= 0x80 })
@@ -253,38 +292,56 @@ func manifestRows(t testing.TB) []manifestRow {
 		change(&d)
 		return must[[]byte](t)(canon.Marshal(d))
 	}
-	prove := func(a Account, number uint8, key []byte, signer string) [SignatureSize]byte {
-		return must[[SignatureSize]byte](t)(LabelDevice.Sign(identityOf(signer), a[:], []byte{number}, key))
+	prove := func(d *deviceBody, a Account, signer string) {
+		d.Proof = must[[SignatureSize]byte](t)(LabelDevice.Sign(identityOf(signer), d.proven(a)...))
 	}
-	tablet := identityOf("tablet").Public().Bytes()
-	entry("unknown key", "", body(func(d *deviceBody) { d.Unknown = "\x08\x01" }))
-	entry("unknown negative key", "newer", body(func(d *deviceBody) { d.Unknown = "\x20\x01" }))
+	entry("unknown key", "", body(func(d *deviceBody) {
+		d.Unknown = "\x08\x01"
+		prove(d, account, "tablet")
+	}))
+	entry("unknown key, not proven", "proof", body(func(d *deviceBody) { d.Unknown = "\x08\x01" }))
+	entry("unknown negative key", "newer", newer([]byte(m.devices[2].raw)))
 	bytesSigned("device: too large", "size", bytes.Replace(o.Signed, []byte(m.devices[2].raw),
 		body(func(d *deviceBody) { d.Unknown = canon.Unknown("\x08\x58\x40" + strings.Repeat("x", 64)) }), 1))
 	entry("time too high", "malformed", body(func(d *deviceBody) { d.Time = maxCount + 1 }))
-	entry("other time", "", body(func(d *deviceBody) { d.Time = 0 }))
-	entry("number 0", "number", body(func(d *deviceBody) { d.Number, d.Proof = 0, prove(account, 0, tablet, "tablet") }))
-	entry("number 128", "number", body(func(d *deviceBody) { d.Number, d.Proof = 128, prove(account, 128, tablet, "tablet") }))
-	entry("number 127", "", body(func(d *deviceBody) { d.Number, d.Proof = 127, prove(account, 127, tablet, "tablet") }))
+	entry("other time", "proof", body(func(d *deviceBody) { d.Time = 0 }))
+	for _, number := range []uint8{0, 127, 128} {
+		entry(fmt.Sprint("number ", number), map[bool]string{true: "number"}[number != 127], body(func(d *deviceBody) {
+			d.Number = number
+			prove(d, account, "tablet")
+		}))
+	}
 	entry("proof of another number", "proof", body(func(d *deviceBody) { d.Number = 6 }))
 	entry("proof for another account", "proof", body(func(d *deviceBody) {
-		d.Proof = prove(seedOf("Ben").Account().Public(), 5, tablet, "tablet")
+		prove(d, seedOf("Ben").Account().Public(), "tablet")
 	}))
-	entry("proof by another key", "proof", body(func(d *deviceBody) { d.Proof = prove(account, 5, tablet, "laptop") }))
+	entry("proof by another key", "proof", body(func(d *deviceBody) { prove(d, account, "laptop") }))
 	entry("somebody else's key", "proof", body(func(d *deviceBody) { copy(d.Identity[:], identityOf("Ben's").Public().Bytes()) }))
 	entry("flipped bit in the proof", "proof", body(func(d *deviceBody) { d.Proof[7] ^= 1 }))
 	entry("proof without label", "proof", body(func(d *deviceBody) {
-		d.Proof = must[[SignatureSize]byte](t)(identityOf("tablet").Sign(slices.Concat(account[:], []byte{5}, tablet)))
+		d.Proof = must[[SignatureSize]byte](t)(identityOf("tablet").Sign(slices.Concat(d.proven(account)...)))
 	}))
 	entry("key of another type", "key", body(func(d *deviceBody) { d.Identity[0] = 0x04 }))
 	entry("key with bit 255", "key", body(func(d *deviceBody) {
 		d.Identity[32] |= 0x80
-		d.Proof = prove(account, 5, d.Identity[:], "tablet")
+		prove(d, account, "tablet")
 	}))
 	entry("key with torsion", "key", body(func(d *deviceBody) { copy(d.Identity[1:], torsioned(t, identityOf("tablet").Public())) }))
 	entry("key of small order", "key", body(func(d *deviceBody) { d.Identity = [33]byte{0x05, 0x01} }))
 	entry("key on the twist", "key", body(func(d *deviceBody) { d.Identity = [33]byte{0x05, 0x02} }))
 	return rows
+}
+
+// newer returns the map b with a key that must be understood.
+func newer(b []byte) []byte { return append(append([]byte{b[0] + 1}, b[1:]...), 0x20, 0x01) }
+
+// extension returns one pair of n bytes.
+func extension(n int) canon.Unknown {
+	head := []byte{0x08, 0x58, byte(n - 3)} // a byte string of 24 bytes or more
+	if n < 2+24 {
+		head = []byte{0x08, 0x40 | byte(n-2)}
+	}
+	return canon.Unknown(head) + canon.Unknown(strings.Repeat("x", n-len(head)))
 }
 
 func flip(b []byte, at int) []byte {
@@ -304,8 +361,8 @@ func someDevices(t fataler, a Account, n int) (raw []canon.Raw) {
 // nineDevices is what canon would not write.
 func nineDevices(t fataler, m *Manifest) []byte {
 	o := outerOf(t, m)
-	b := bytes.Replace(o.Signed, []byte{0x04, 0x83}, []byte{0x04, 0x89}, 1)
-	at := bytes.LastIndex(b, append([]byte{0x05, 0x50}, m.revoked[:]...))
+	b := bytes.Replace(o.Signed, []byte{0x03, 0x83}, []byte{0x03, 0x89}, 1)
+	at := bytes.LastIndex(b, append([]byte{0x04, 0x50}, m.revoked[:]...))
 	var more []byte
 	for _, raw := range someDevices(t, m.Account(), 6) {
 		more = append(more, raw...)
@@ -369,7 +426,7 @@ func TestEveryByte(t *testing.T) {
 			t.Errorf("byte %d is not covered", i)
 		}
 		// A view that knows all of it is no easier to fool.
-		if _, _, err := v.Read(b, start); err == nil {
+		if _, _, err := v.Read(b); err == nil {
 			t.Errorf("byte %d is not covered for one who knows the rest", i)
 		}
 	}
@@ -385,7 +442,7 @@ func TestParseKeepsNothing(t *testing.T) {
 	}
 	got.Devices()[0] = Device{}
 	got.Stewards().Keys()[0] = xeddsa.PublicKey{}
-	if got.devices[0].IsZero() || got.stewards.keys[0].IsZero() {
+	if got.devices[0].IsZero() || got.stewards.list[0].identity.IsZero() {
 		t.Error("a manifest changed through what it returned")
 	}
 }
@@ -439,6 +496,9 @@ func TestHead(t *testing.T) {
 		{Head{Epoch: 2, Version: 4}, false},
 		{Head{Epoch: 2, Version: 3, Hash: [32]byte{6}}, true},
 		{Head{Epoch: 2, Version: 3, Hash: [32]byte{4}}, false},
+		{Head{Epoch: 2, Version: 9, Stewards: [8]byte{1}}, true},
+		{Head{Epoch: 1, Version: 9, Stewards: [8]byte{}}, true},
+		{Head{Epoch: 3, Version: 1, Stewards: [8]byte{1}}, false},
 	} {
 		if got := h.Newer(tt.other); got != tt.want {
 			t.Errorf("%v: got %v", tt.other, got)
@@ -446,6 +506,11 @@ func TestHead(t *testing.T) {
 	}
 	b := must[[]byte](t)(Marshal(h))
 	if want := "a3 01 02 02 03 03 5820 05" + strings.Repeat("00", 31); !bytes.Equal(b, fromHex(t, want)) {
+		t.Errorf("got %x", b)
+	}
+	h.Stewards = [8]byte{7}
+	b = must[[]byte](t)(Marshal(h))
+	if want := "a4 01 02 02 03 03 5820 05" + strings.Repeat("00", 31) + "04 48 0700000000000000"; !bytes.Equal(b, fromHex(t, want)) {
 		t.Errorf("got %x", b)
 	}
 	var again Head

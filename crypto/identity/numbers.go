@@ -37,6 +37,14 @@ func (s Numbers) union(other Numbers) Numbers {
 	return s
 }
 
+// without returns what s holds and other does not.
+func (s Numbers) without(other Numbers) Numbers {
+	for i := range s {
+		s[i] &^= other[i]
+	}
+	return s
+}
+
 // free returns a number in 1..MaxNumber that is not in the set, drawn at random: two stewards that are apart would both
 // take the lowest, and one of the two devices would lose it. It returns ErrFull if there is none.
 func (s Numbers) free() (uint8, error) {

@@ -10,8 +10,8 @@ import (
 )
 
 // Begin signs the first manifest of an epoch, which lists these devices, at most MaxDevices, all stewards among them.
-// The steward is the identity key of one of them. Devices of an earlier epoch are listed by the same entries. The errors
-// are ErrKey, ErrNotSteward, ErrAccount for a device of somebody else, ErrFull, and ErrManifest if a steward is missing
+// The steward is the identity key of one of them. Devices of an earlier epoch are listed by the same entries, also those
+// that were revoked in it: a Stewards does not know. Who has a View takes View.Begin, which does. The errors are ErrKey, ErrNotSteward, ErrAccount for a device of somebody else, ErrFull, and ErrManifest if a steward is missing
 // or two devices share a number or a key.
 func (s Stewards) Begin(steward xeddsa.PrivateKey, now time.Time, devices ...Device) (*Manifest, error) {
 	if s.IsZero() {
@@ -26,6 +26,27 @@ func (s Stewards) Begin(steward xeddsa.PrivateKey, now time.Time, devices ...Dev
 	return sign(steward, state{stewards: s, devices: devices}, now)
 }
 
+// Begin signs the first manifest of an epoch, as Stewards.Begin does, for an account of which something is known: devices
+// that were revoked in the last epoch are not listed again by their entries. (Who shall come back makes a new entry,
+// under another number.) The errors are also ErrAccount for the statement of somebody else, ErrRollback if it does not
+// outrank what is known, so that nobody would take the manifest, and ErrRevoked.
+func (v View) Begin(s Stewards, steward xeddsa.PrivateKey, now time.Time, devices ...Device) (*Manifest, error) {
+	switch {
+	case v.IsZero() || s.IsZero():
+		return nil, ErrKey
+	case s.account != v.account:
+		return nil, ErrAccount
+	case s.epoch <= v.state.stewards.epoch:
+		return nil, ErrRollback
+	}
+	for _, d := range devices {
+		if v.state.burnt.Has(d.number) {
+			return nil, ErrRevoked
+		}
+	}
+	return s.Begin(steward, now, devices...)
+}
+
 // Add signs the next manifest, with one more device. The device made its entry itself, under a number from FreeNumber.
 // The errors are those of Renew, ErrAccount for a device of somebody else, ErrNumber if the number was used in this
 // epoch, ErrListed if the identity key is listed, and ErrFull.
@@ -33,7 +54,6 @@ func (v View) Add(steward xeddsa.PrivateKey, d Device, now time.Time) (*Manifest
 	if v.state.head == nil || d.IsZero() {
 		return nil, ErrKey
 	}
-	active := v.state.active()
 	switch {
 	case d.account != v.account:
 		return nil, ErrAccount
@@ -41,10 +61,10 @@ func (v View) Add(steward xeddsa.PrivateKey, d Device, now time.Time) (*Manifest
 		return nil, ErrNumber
 	case slices.ContainsFunc(v.state.devices, func(o Device) bool { return o.identity == d.identity }):
 		return nil, ErrListed
-	case len(active) >= MaxDevices:
+	case len(v.state.active) >= MaxDevices:
 		return nil, ErrFull
 	}
-	return sign(steward, v.state.with(d), now)
+	return sign(steward, v.state.with(Numbers{}, d), now)
 }
 
 // Revoke signs the next manifest, in which these numbers are revoked, for good within this epoch. It is no error to
@@ -56,20 +76,20 @@ func (v View) Revoke(steward xeddsa.PrivateKey, now time.Time, numbers ...uint8)
 	}
 	var revoked Numbers
 	for _, n := range numbers {
-		switch d := find(v.state.devices, n); {
+		switch {
 		case n < 1 || n > MaxNumber:
 			return nil, ErrNumber
-		case !d.IsZero() && v.state.stewards.Has(d.identity):
+		case v.state.stewards.Numbers().Has(n):
 			return nil, ErrNewEpoch
 		}
 		revoked = revoked.with(n)
 	}
-	return sign(steward, v.state.without(revoked), now)
+	return sign(steward, v.state.with(revoked), now)
 }
 
 // Renew signs the next manifest, in which nothing changes but the time, and in which a fork ends: it says all that is
-// known, and what is not active is revoked. The errors are ErrKey, ErrNotSteward, and ErrNewEpoch if the epoch cannot go
-// on.
+// known, and what is not active is revoked. The errors are ErrKey, ErrNotSteward, and ErrNewEpoch if the version is the
+// highest there is, which a stolen steward can make it.
 func (v View) Renew(steward xeddsa.PrivateKey, now time.Time) (*Manifest, error) {
 	if v.state.head == nil {
 		return nil, ErrKey
@@ -82,11 +102,11 @@ func sign(steward xeddsa.PrivateKey, s state, now time.Time) (*Manifest, error) 
 	if steward.IsZero() {
 		return nil, ErrKey
 	}
-	key := steward.Public()
-	if !s.stewards.Has(key) {
+	signer := s.stewards.number(steward.Public())
+	if signer == 0 {
 		return nil, ErrNotSteward
 	}
-	body := signedBody{Account: s.stewards.account, Version: 1, Time: seconds(now)}
+	body := signedBody{Version: 1, Time: seconds(now)}
 	if s.head != nil {
 		if s.head.version >= maxCount {
 			return nil, ErrNewEpoch
@@ -97,28 +117,22 @@ func sign(steward xeddsa.PrivateKey, s state, now time.Time) (*Manifest, error) 
 	if len(s.devices) > MaxDevices {
 		return nil, ErrFull
 	}
-	body.Devices, body.Revoked = list(s.devices), s.revoked
-	for _, d := range s.devices {
-		if d.identity == key {
-			body.Signer = d.number
-		}
-	}
-	if s.head != nil && body.Signer == 0 { // only if the steward itself made entries that clash
-		return nil, ErrNewEpoch
-	}
+	body.Devices, body.Revoked = list(s.devices), s.revoked()
 	signed, err := canon.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	signature, err := LabelManifest.Sign(steward, signedParts(&s.stewards, signed)...)
+	signature, err := LabelManifest.Sign(steward, signedParts(&s.stewards, signer, signed)...)
 	if err != nil {
 		return nil, err
 	}
 	raw, err := canon.Marshal(manifestBody{
 		Algorithm:         algorithmEd25519,
+		Account:           s.stewards.account,
 		Stewards:          bytes.Clone(s.stewards.raw),
 		StewardsSignature: s.stewards.signature,
 		Signed:            signed,
+		Signer:            signer,
 		Signature:         signature,
 	})
 	if err != nil {

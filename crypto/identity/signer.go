@@ -4,7 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/subtle"
 
-	"filippo.io/edwards25519"
+	"github.com/linnetmesh/linnet/crypto/internal/point"
 )
 
 // signer is what the private keys of Ed25519 lead to. A nil one is no key. Its contents lie behind a second pointer:
@@ -64,26 +64,8 @@ func verify(p *[KeySize]byte, sig []byte, l Label, parts ...[]byte) error {
 // parsePoint reads a public key of Ed25519. It refuses, with ErrKey, what is not the one encoding of a point, and
 // points outside of the group of prime order, so that no two keys are one person and no signature fits two keys.
 func parsePoint(b []byte) (p [KeySize]byte, err error) {
-	if len(b) != KeySize {
-		return p, ErrKey
-	}
-	point, err := new(edwards25519.Point).SetBytes(b)
-	if err != nil || [KeySize]byte(point.Bytes()) != [KeySize]byte(b) || point.Equal(edwards25519.NewIdentityPoint()) == 1 {
-		return p, ErrKey
-	}
-	// l·P = (l-1)·P + P: a Scalar is always reduced, so l itself cannot be one.
-	q := new(edwards25519.Point).VarTimeDoubleScalarBaseMult(minusOne, point, edwards25519.NewScalar())
-	if q.Add(q, point).Equal(edwards25519.NewIdentityPoint()) != 1 {
+	if !point.Prime(b) {
 		return p, ErrKey
 	}
 	return [KeySize]byte(b), nil
 }
-
-// minusOne is l-1, where l is the order of the prime-order group.
-var minusOne = func() *edwards25519.Scalar {
-	one, err := edwards25519.NewScalar().SetCanonicalBytes(append([]byte{1}, make([]byte, KeySize-1)...))
-	if err != nil {
-		panic("identity: 1 is not a scalar")
-	}
-	return one.Negate(one)
-}()

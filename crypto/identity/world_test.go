@@ -88,13 +88,11 @@ func deviceOf(t fataler, a Account, number uint8, name string, now time.Time) De
 func epochOf(t fataler, seed Seed, seen uint64, now time.Time, stewards ...string) *Manifest {
 	t.Helper()
 	a := seed.Account()
-	var keys []xeddsa.PublicKey
 	var devices []Device
 	for i, name := range stewards {
-		keys = append(keys, identityOf(name).Public())
 		devices = append(devices, deviceOf(t, a.Public(), uint8(i+1), name, now))
 	}
-	s, err := a.NewEpoch(seen, now, keys...)
+	s, err := a.NewEpoch(seen, now, devices...)
 	if err != nil {
 		t.Fatalf("new epoch: %v", err)
 	}
@@ -109,7 +107,7 @@ func viewOf(t fataler, manifests ...*Manifest) View {
 	t.Helper()
 	v := NewView(manifests[0].Account())
 	for _, m := range manifests {
-		next, err := v.Apply(m, start.Add(1000*24*time.Hour))
+		next, err := v.Apply(m)
 		if err != nil && !errors.Is(err, ErrRollback) {
 			t.Fatalf("apply: %v", err)
 		}
@@ -156,14 +154,18 @@ func forge(t fataler, m *Manifest, steward string, change func(*signedBody)) []b
 	return resign(t, m, o, signed, steward, nil)
 }
 
-// resign puts anything at all into the place of what the steward signs.
+// resign puts anything at all into the place of what the steward signs, and signs it under the steward's number, if it
+// has one, or under that which outer sets.
 func resign(t fataler, m *Manifest, o manifestBody, signed []byte, steward string, outer func(*manifestBody)) []byte {
 	t.Helper()
 	o.Signed = signed
-	o.Signature = must[[SignatureSize]byte](t)(LabelManifest.Sign(identityOf(steward), signedParts(&m.stewards, signed)...))
+	if n := m.stewards.number(identityOf(steward).Public()); n != 0 {
+		o.Signer = n
+	}
 	if outer != nil {
 		outer(&o)
 	}
+	o.Signature = must[[SignatureSize]byte](t)(LabelManifest.Sign(identityOf(steward), signedParts(&m.stewards, o.Signer, signed)...))
 	raw, err := canon.Marshal(o)
 	if err != nil {
 		t.Fatalf("forging: %v", err)
@@ -184,8 +186,14 @@ func errorName(err error) string {
 	for name, e := range map[string]error{
 		"malformed": ErrMalformed, "size": ErrSize, "newer": ErrNewer, "key": ErrKey, "words": ErrWords, "checksum": ErrChecksum,
 		"text": ErrText, "signature": ErrSignature, "manifest": ErrManifest, "account": ErrAccount, "proof": ErrProof,
-		"not steward": ErrNotSteward, "rollback": ErrRollback, "future": ErrFuture, "number": ErrNumber,
+		"not steward": ErrNotSteward, "number": ErrNumber,
 	} {
+		if errors.Is(err, ErrFork) {
+			return "fork"
+		}
+		if errors.Is(err, ErrRollback) {
+			return "rollback"
+		}
 		if errors.Is(err, e) {
 			return name
 		}

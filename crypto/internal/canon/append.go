@@ -58,10 +58,11 @@ func (s *shape) appendItem(b []byte, v reflect.Value) ([]byte, error) {
 
 // appendMap appends a struct: its fields and its unknown pairs, in the order of their keys.
 func (s *shape) appendMap(b []byte, v reflect.Value) ([]byte, error) {
-	unknown, n, err := splitUnknown(v.Field(s.unknown).String())
+	unknown, err := s.splitUnknown(v)
 	if err != nil {
 		return nil, err
 	}
+	n := len(unknown)
 	for _, f := range s.fields {
 		if !f.absent(v.Field(f.index)) {
 			n++
@@ -92,30 +93,45 @@ func (s *shape) appendMap(b []byte, v reflect.Value) ([]byte, error) {
 }
 
 // absent tells whether the field is left out.
-func (f field) absent(v reflect.Value) bool {
-	if !f.optional {
-		return false
-	}
-	if f.kind == kindSlice || f.kind == kindBytes || f.kind == kindRaw {
+func (f field) absent(v reflect.Value) bool { return f.optional && f.empty(v) }
+
+// empty tells whether v, which has this shape, is what comes of nothing. A slice of no elements is, whether it is nil or
+// not, and so is a struct of such fields: what is read back does not tell them apart.
+func (s *shape) empty(v reflect.Value) bool {
+	switch s.kind {
+	case kindSlice, kindBytes, kindRaw:
 		return v.Len() == 0
+	case kindStruct:
+		for _, f := range s.fields {
+			if !f.empty(v.Field(f.index)) {
+				return false
+			}
+		}
+		return s.unknown == closed || v.Field(s.unknown).Len() == 0
+	default:
+		return v.IsZero()
 	}
-	return v.IsZero()
 }
 
-// splitUnknown returns the pairs of an Unknown. That they are in order and clash with no field is seen when the whole
-// is checked.
-func splitUnknown(u string) (pairs []string, n int, err error) {
-	for len(u) > 0 {
-		_, rest, err := readKey([]byte(u))
-		if err == nil {
-			rest, err = skip(rest, 1)
-		}
-		if err != nil {
-			return nil, 0, ErrMalformed
-		}
-		size := len(u) - len(rest)
-		pairs = append(pairs, u[:size])
-		u = u[size:]
+// splitUnknown returns the pairs of a struct's Unknown. That they are in order and clash with no field is seen when the
+// whole is written and checked.
+func (s *shape) splitUnknown(v reflect.Value) (pairs []string, err error) {
+	if s.unknown == closed {
+		return nil, nil
 	}
-	return pairs, len(pairs), nil
+	u := v.Field(s.unknown).String()
+	for rest := []byte(u); len(rest) > 0; {
+		key, value, err := readKey(rest)
+		if err != nil || key < 0 { // a reader would not understand it
+			return nil, ErrMalformed
+		}
+		after, err := skip(value, 1)
+		if err != nil {
+			return nil, ErrMalformed
+		}
+		at := len(u) - len(rest)
+		pairs = append(pairs, u[at:len(u)-len(after)])
+		rest = after
+	}
+	return pairs, nil
 }

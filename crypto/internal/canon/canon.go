@@ -17,6 +17,9 @@
 // Unknown of its struct and is written again. A negative one means "must understand": the reader refuses it with
 // ErrNewer, and so knows that it needs a newer Linnet.
 //
+// Where nobody may add anything, as in a map that no signature covers, a struct has a Closed in the place of its Unknown.
+// Any key that it does not know is ErrMalformed then, negative or not.
+//
 // Every length has a limit that is checked before memory is taken: of the whole by an argument, of each part by a
 // struct tag.
 //
@@ -25,7 +28,7 @@
 //		ISBN    [13]byte      `cbor:"2,keyasint"`                       // exactly 13 bytes
 //		Pages   uint16        `cbor:"3,keyasint,omitempty"`             // left out if zero, and never zero on the wire
 //		Authors []string      `cbor:"4,keyasint" max:"10" each:"40"`    // at most 10, of at most 40 bytes
-//		Unknown canon.Unknown `cbor:"-"`                                // every struct has it
+//		Unknown canon.Unknown `cbor:"-"`                                // every struct has it, or a Closed
 //	}
 //
 // Fields may be unsigned and signed integers, bool, string, []byte, [n]byte, Raw, structs of this kind, pointers to
@@ -60,6 +63,9 @@ var (
 // holds none. It is immutable, and two are the same if they are ==.
 type Unknown string
 
+// Closed stands in a struct in the place of Unknown, if its map has no other keys than those of its fields.
+type Closed struct{}
+
 // Raw is one CBOR item as it travelled, for what is hashed, signed or read later. Its form is checked, its meaning is
 // not.
 type Raw []byte
@@ -79,7 +85,7 @@ var (
 
 // Marshal returns the encoding of a struct, or of a pointer to one. It refuses what Unmarshal would refuse: ErrSize
 // for a part over its limit, ErrMalformed for text that is not UTF-8, a Raw that is no item and an Unknown that is not
-// what Unmarshal left there. It may be called by several goroutines at once.
+// what Unmarshal left there. What it writes, Unmarshal reads, given room. It may be called by several goroutines at once.
 func Marshal(v any) ([]byte, error) {
 	value := reflect.ValueOf(v)
 	if value.Kind() == reflect.Pointer && !value.IsNil() {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -213,10 +214,124 @@ func TestMarshalRefuses(t *testing.T) {
 		"unknown is in disorder": {kinds{Unknown: "\x0c\x00\x0b\x00"}, ErrMalformed},
 		"unknown is known":       {kinds{Unknown: "\x00\x00"}, ErrMalformed},
 		"unknown is absent":      {kinds{Unknown: "\x01\x05"}, ErrMalformed},
+		"unknown is negative":    {kinds{Unknown: "\x21\x00"}, ErrMalformed},
+		"unknown is both":        {kinds{Unknown: "\x0b\x00\x21\x00"}, ErrMalformed},
+		"negative within":        {kinds{Inner: &inner{Unknown: "\x20\x00"}}, ErrMalformed},
 	} {
 		if b, err := Marshal(tt.v); !errors.Is(err, tt.want) || b != nil && err != nil && len(b) == 0 {
 			t.Errorf("%s: got %x, %v, want %v", name, b, err, tt.want)
 		}
+	}
+}
+
+// every has an optional field of each shape that can be empty in more than one way.
+type every struct {
+	Struct  holder   `cbor:"7,keyasint,omitempty"`
+	Pointer *holder  `cbor:"8,keyasint,omitempty"`
+	Structs []holder `cbor:"9,keyasint,omitempty" max:"3"`
+	Raws    []Raw    `cbor:"65536,keyasint,omitempty" max:"3" each:"9"`
+	Unknown Unknown  `cbor:"-"`
+}
+
+type holder struct {
+	Shorts  []uint16 `cbor:"3,keyasint,omitempty" max:"4"`
+	Deeper  deeper   `cbor:"4,keyasint,omitempty"`
+	Unknown Unknown  `cbor:"-"`
+}
+
+type deeper struct {
+	Bytes   []byte  `cbor:"-3,keyasint,omitempty" max:"4"`
+	Unknown Unknown `cbor:"-"`
+}
+
+// TestEmpty: what is empty is left out in whichever way it is empty, for what Marshal writes Unmarshal reads.
+func TestEmpty(t *testing.T) {
+	for name, tt := range map[string]struct {
+		v   every
+		hex string
+	}{
+		"empty slice in a struct":           {every{Struct: holder{Shorts: []uint16{}}}, "a0"},
+		"empty bytes in a struct in one":    {every{Struct: holder{Deeper: deeper{Bytes: []byte{}}}}, "a0"},
+		"empty lists":                       {every{Structs: []holder{}, Raws: []Raw{}}, "a0"},
+		"pointer to an empty struct":        {every{Pointer: &holder{Shorts: []uint16{}}}, "a1 08 a0"},
+		"list of an empty struct":           {every{Structs: []holder{{Shorts: []uint16{}}}}, "a1 09 81 a0"},
+		"struct of nothing but what is new": {every{Struct: holder{Unknown: "\x05\x00"}}, "a1 07 a1 05 00"},
+		"zero in a list":                    {every{Struct: holder{Shorts: []uint16{0}}}, "a1 07 a1 03 81 00"},
+	} {
+		b, err := Marshal(tt.v)
+		if err != nil || !bytes.Equal(b, fromHex(t, tt.hex)) {
+			t.Errorf("%s: got %x, %v", name, b, err)
+		}
+		var again every
+		if err := Unmarshal(b, limit, &again); err != nil {
+			t.Errorf("%s: not read back: %v", name, err)
+		}
+	}
+}
+
+// TestClosed: a map that is closed holds what it holds.
+func TestClosed(t *testing.T) {
+	type shut struct {
+		A      uint8  `cbor:"1,keyasint,omitempty"`
+		Closed Closed `cbor:"-"`
+	}
+	for in, want := range map[string]error{
+		"a0":           nil,
+		"a1 01 05":     nil,
+		"a2 0105 0205": ErrMalformed,
+		"a2 0105 2005": ErrMalformed,
+		"a1 20 05":     ErrMalformed,
+	} {
+		var v shut
+		b := fromHex(t, in)
+		if err := Unmarshal(b, limit, &v); !errors.Is(err, want) || errors.Is(err, ErrNewer) {
+			t.Errorf("%s: got %v, want %v", in, err, want)
+		} else if again, err := Marshal(v); want == nil && (err != nil || !bytes.Equal(again, b)) {
+			t.Errorf("%s: written again %x, %v", in, again, err)
+		}
+	}
+}
+
+// TestManyUnknown: the work and memory for pairs that nobody knows are linear in their bytes.
+func TestManyUnknown(t *testing.T) {
+	in, v := manyUnknown(t, 16000)
+	again, err := Marshal(v)
+	if err != nil || !bytes.Equal(again, in) {
+		t.Fatalf("%d bytes are written as %d, %v", len(in), len(again), err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, _ = Marshal(v)
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > 64*uint64(len(in)) {
+		t.Errorf("%d bytes of pairs take %d", len(in), got)
+	}
+}
+
+// few knows one key.
+type few struct {
+	A       uint8   `cbor:"1,keyasint,omitempty"`
+	Unknown Unknown `cbor:"-"`
+}
+
+// manyUnknown returns a body of n pairs that few does not know.
+func manyUnknown(t testing.TB, n int) (b []byte, v few) {
+	t.Helper()
+	b = appendHead(b, majorMap, uint64(n))
+	for i := range n {
+		b = append(appendKey(b, int64(i+2)), 0)
+	}
+	if err := Unmarshal(b, 1<<16, &v); err != nil {
+		t.Fatal(err)
+	}
+	return b, v
+}
+
+func BenchmarkMarshalUnknown(b *testing.B) {
+	_, v := manyUnknown(b, 16000)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = Marshal(v)
 	}
 }
 
@@ -231,6 +346,10 @@ func TestMistakes(t *testing.T) {
 		"nil":             (*inner)(nil),
 		"no unknown":      new(empty),
 		"contains itself": new(self),
+		"closed and open": new(struct {
+			Unknown Unknown `cbor:"-"`
+			Closed  Closed  `cbor:"-"`
+		}),
 		"no key": new(struct {
 			A       uint8
 			Unknown Unknown `cbor:"-"`

@@ -97,7 +97,9 @@ func (s *shape) parseMap(b []byte, n uint64, v reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	v.Field(s.unknown).SetString(string(unknown))
+	if s.unknown != closed {
+		v.Field(s.unknown).SetString(string(unknown))
+	}
 	for i, f := range s.fields {
 		if pairs[i] == nil {
 			if !f.optional {
@@ -134,6 +136,8 @@ func (s *shape) sort(b []byte, n uint64) (values [][]byte, unknown []byte, err e
 		switch {
 		case i >= 0:
 			values[i] = value[:len(value)-len(rest)]
+		case s.unknown == closed:
+			return nil, nil, ErrMalformed
 		case key < 0:
 			newer = true
 		default:

@@ -29,8 +29,11 @@ type shape struct {
 	limit   int     // bytes, or elements of a slice
 	elem    *shape  // of slices and pointers
 	fields  []field // of structs, by the bytes of their keys
-	unknown int     // index of a struct's Unknown
+	unknown int     // index of a struct's Unknown, or closed
 }
+
+// closed is the index of the Unknown of a struct that has a Closed instead.
+const closed = -1
 
 // field is one field of a struct.
 type field struct {
@@ -45,6 +48,7 @@ var (
 
 	typeRaw     = reflect.TypeFor[Raw]()
 	typeUnknown = reflect.TypeFor[Unknown]()
+	typeClosed  = reflect.TypeFor[Closed]()
 )
 
 // shapeOf returns the shape of a struct type. It panics if the type cannot be a body.
@@ -61,20 +65,23 @@ func structShape(t reflect.Type, depth int) *shape {
 	if depth >= MaxDepth {
 		panic(fmt.Sprintf("canon: %v is nested too deep", t))
 	}
-	s := &shape{kind: kindStruct, unknown: -1}
+	s := &shape{kind: kindStruct}
+	places := 0 // for what has no field
 	for i := range t.NumField() {
 		f := t.Field(i)
 		switch {
 		case !f.IsExported():
 			panic(fmt.Sprintf("canon: %v.%s is not exported", t, f.Name))
 		case f.Type == typeUnknown && f.Tag.Get("cbor") == "-":
-			s.unknown = i
+			s.unknown, places = i, places+1
+		case f.Type == typeClosed && f.Tag.Get("cbor") == "-":
+			s.unknown, places = closed, places+1
 		default:
 			s.fields = append(s.fields, makeField(t, f, i, depth))
 		}
 	}
-	if s.unknown < 0 {
-		panic(fmt.Sprintf("canon: %v has no place for unknown keys", t))
+	if places != 1 {
+		panic(fmt.Sprintf("canon: %v has %d places for unknown keys", t, places))
 	}
 	slices.SortFunc(s.fields, func(a, b field) int {
 		return slices.Compare(appendKey(nil, a.key), appendKey(nil, b.key))
