@@ -3,6 +3,7 @@ package descriptor
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/linnetmesh/linnet/crypto/identity"
@@ -33,7 +34,7 @@ type contentBody struct {
 const maxUnknown = 192
 
 // bodySize is the most that a contentBody takes: it always fits.
-const bodySize = 1 + 1 + 3 + identity.ManifestSize + 1 + 1 + identity.MaxDevices*(3+RecordSize) + maxUnknown
+const bodySize = 2 + 1 + 3 + identity.ManifestSize + 1 + 1 + identity.MaxDevices*(3+RecordSize) + maxUnknown
 
 var _ = [plainSize - lengthSize - bodySize]struct{}{} // does not compile if it does not fit
 
@@ -54,6 +55,9 @@ func NewContent(v identity.View, records ...Record) (Content, error) {
 	}
 	return Content{manifest: v.Manifest()}.with(records...), nil
 }
+
+// Format prints what this is, and nothing of it, whatever the verb: the records hold bundle keys.
+func (Content) Format(f fmt.State, _ rune) { fmt.Fprint(f, "descriptor.Content") }
 
 // IsZero tells whether c knows nothing.
 func (c Content) IsZero() bool { return c.manifest == nil }
@@ -82,7 +86,7 @@ func (c Content) Merge(other Content) (Content, error) {
 }
 
 // Active returns the content as the owner of this view publishes or uses it: with the newest manifest of both, and only
-// the records of devices that are active in the view. The error is ErrAccount, or ErrKey for a view or content that
+// the records of devices that are active by what both know. The error is ErrAccount, or ErrKey for a view or content that
 // knows nothing.
 func (c Content) Active(v identity.View) (Content, error) {
 	if c.IsZero() || v.IsZero() {
@@ -93,6 +97,9 @@ func (c Content) Active(v identity.View) (Content, error) {
 	}
 	if m := v.Manifest(); m != nil && compareManifest(c.manifest, m) > 0 {
 		c.manifest = m
+	}
+	if next, err := v.Apply(c.manifest); err == nil { // what the content knows of devices, the view may not know yet
+		v = next
 	}
 	c.records = slices.DeleteFunc(c.Records(), func(r Record) bool { return v.Check(r.number, r.identity) != nil })
 	return c, nil

@@ -35,7 +35,11 @@ func TestEightDevices(t *testing.T) {
 		}
 	}
 	t.Logf("the least record takes %d bytes, the largest body %d", len(ada0(t).raw), bodySize)
-	full := contentBody{Manifest: make([]byte, identity.ManifestSize), Unknown: canon.Unknown("\x18\x63\x58\xbc" + strings.Repeat("x", 188))}
+	var unknown []byte // as many pairs as there can be: they make the map's head longer
+	for key := byte(24); len(unknown) < maxUnknown; key++ {
+		unknown = append(unknown, 0x18, key, 0)
+	}
+	full := contentBody{Manifest: make([]byte, identity.ManifestSize), Unknown: canon.Unknown(unknown)}
 	for range identity.MaxDevices {
 		full.Records = append(full.Records, make([]byte, RecordSize))
 	}
@@ -358,6 +362,54 @@ func TestWritersInTurn(t *testing.T) {
 	for i, r := range o.Content.Records() {
 		if r.Version() != uint64(7+i) || r.Account() != ada.view.Account() || r.Identity() != ada.keys[i].Public() {
 			t.Errorf("device %d has version %d", r.Number(), r.Version())
+		}
+	}
+}
+
+// TestSlowReader holds that a reader whose clock is behind opens what was just sealed, up to Grace, as PROTOCOL.md promises.
+func TestSlowReader(t *testing.T) {
+	ada := personOf(t, "Ada", 1, 1)
+	noon := PeriodOf(start).Start().Add(12 * time.Hour)
+	c := ada.content(t, 1)
+	s := must[Sealed](t)(c.Seal(ada.discovery, placeOf(noon), time.Time{}, noon))
+	for _, tt := range []struct {
+		behind time.Duration
+		want   error
+	}{{0, nil}, {time.Hour, nil}, {Grace - time.Minute, nil}, {Grace + 2*time.Minute, ErrFuture}} {
+		if _, err := Open(s.Value, ada.d(), ada.stranger(), noon.Add(-tt.behind)); !errors.Is(err, tt.want) {
+			t.Errorf("%v behind: got %v, want %v", tt.behind, err, tt.want)
+		}
+	}
+	if err := Validate(s.Key.DHT(), s.Value, noon.Add(-time.Hour)); !errors.Is(err, ErrFuture) {
+		t.Errorf("a node an hour behind: got %v, want %v", err, ErrFuture)
+	}
+}
+
+// TestActiveKnowsTheNewestManifest holds that a writer who merged what it read does not drop a device that its own view
+// does not know yet, but the manifest in the content does.
+func TestActiveKnowsTheNewestManifest(t *testing.T) {
+	two, one := personOf(t, "Ada", 2, 1), personOf(t, "Ada", 1, 1)
+	c := two.content(t, 1)
+	if len(c.Records()) != 2 {
+		t.Fatalf("%d records", len(c.Records()))
+	}
+	before, err := c.Active(two.view)
+	if err != nil || len(before.Records()) != 2 {
+		t.Fatalf("by its own view: %d records, %v", len(before.Records()), err)
+	}
+	behind, err := c.Active(identity.NewView(one.view.Account()))
+	if err != nil || len(behind.Records()) != 2 {
+		t.Errorf("by a view that knows no manifest yet: %d records, %v", len(behind.Records()), err)
+	}
+}
+
+// TestNothingPrintsNested holds that neither a record nor what holds records shows a bundle key.
+func TestNothingPrintsNested(t *testing.T) {
+	c := personOf(t, "Ada", 1, 1).content(t, 1)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
+		want := "descriptor.Contentdescriptor.Recorddescriptor.Opened"
+		if out := fmt.Sprintf(verb+verb+verb, c, c.Records()[0], Opened{Content: c}); out != want {
+			t.Errorf("%s prints %s", verb, out)
 		}
 	}
 }

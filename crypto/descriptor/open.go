@@ -22,6 +22,9 @@ type Opened struct {
 	Refused []error
 }
 
+// Format prints what this is, and nothing of it, whatever the verb.
+func (Opened) Format(f fmt.State, _ rune) { fmt.Fprint(f, "descriptor.Opened") }
+
 // Open reads a descriptor of the account that the view is of, and verifies everything: what Validate does, the seal, the
 // manifest and the records. What the view knows need not be verified again; for an account of which one knows the
 // address alone it is identity.NewView(address.Account). Records count if their device is active in the view after the
@@ -46,7 +49,7 @@ func Open(value []byte, d identity.DiscoveryKey, known identity.View, now time.T
 	if err != nil {
 		return Opened{}, err
 	}
-	if err := validate(key, value, now); err != nil {
+	if err := validate(key, value, now, Grace); err != nil { // nodes held it to MaxAhead; a reader may be slow
 		return Opened{}, err
 	}
 	plain, err := aead(d, key, h.period).Open(nil, value[offsetNonce:offsetSealed], value[offsetSealed:offsetSignature], value[:offsetWork])

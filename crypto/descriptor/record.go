@@ -2,6 +2,7 @@ package descriptor
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/linnetmesh/linnet/crypto/identity"
@@ -23,7 +24,7 @@ type Record struct {
 type recordBody struct {
 	Signed    []byte                       `cbor:"1,keyasint" max:"720"`
 	Signature [identity.SignatureSize]byte `cbor:"2,keyasint"`
-	Unknown   canon.Unknown                `cbor:"-"`
+	Closed    canon.Closed                 `cbor:"-"` // no signature covers it, so a carrier could add to it
 }
 
 // NewRecord signs what a device says of itself. The entry is the device's own in the manifest, and gives the number.
@@ -95,6 +96,9 @@ func (r *recordBody) verify(b []byte, d *Device, entry identity.Device) (Record,
 	}
 	return Record{account, entry.Identity(), d.Number, d.Version, string(b)}, nil
 }
+
+// Format prints what this is, and nothing of it, whatever the verb: a record holds a bundle key.
+func (Record) Format(f fmt.State, _ rune) { fmt.Fprint(f, "descriptor.Record") }
 
 // IsZero tells whether r was never set.
 func (r Record) IsZero() bool { return r == Record{} }
