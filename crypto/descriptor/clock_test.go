@@ -218,7 +218,12 @@ func TestSeen(t *testing.T) {
 		{"older at the other replica", Place{p, 1}, ms(4), nil},
 		{"newer", Place{p, 0}, ms(6), nil},
 		{"next period, signed ahead", Place{p + 1, 0}, ms(-9), nil},
-		{"back over the border", Place{p, 0}, ms(7), ErrRollback},
+		{"back over the border, newer than was seen there", Place{p, 0}, ms(7), nil},
+		{"back over the border, older", Place{p, 0}, ms(6), ErrRollback},
+		{"the period after the next", Place{p + 2, 0}, ms(-9), nil},
+		{"back over two borders", Place{p, 0}, ms(8), ErrRollback},
+		{"between", Place{p + 1, 0}, ms(-8), nil},
+		{"never seen, and long ago", Place{p - 5, 0}, ms(8), ErrRollback},
 		{"no replica", Place{p, 2}, ms(7), ErrReplica},
 	} {
 		next, err := s.Next(tt.at, tt.time)
@@ -227,7 +232,7 @@ func TestSeen(t *testing.T) {
 		}
 		s = next
 	}
-	if got := s.Last(Place{p + 1, 0}); !got.Equal(ms(-9)) {
+	if got := s.Last(Place{p + 1, 0}); !got.Equal(ms(-8)) {
 		t.Errorf("last: got %v", got)
 	}
 	if !s.Last(Place{p, 0}).IsZero() || !s.Last(Place{p, 3}).IsZero() || !(Seen{}).Last(Place{}).IsZero() {
