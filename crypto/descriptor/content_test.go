@@ -413,3 +413,18 @@ func TestNothingPrintsNested(t *testing.T) {
 		}
 	}
 }
+
+// TestOpensWhatIsLookedFor holds that a record of the next period, signed ahead, opens only when readers look for it.
+func TestOpensWhatIsLookedFor(t *testing.T) {
+	ada := personOf(t, "Ada", 1, 1)
+	next := PeriodOf(start) + 1
+	s := must[Sealed](t)(ada.content(t, 1).Seal(ada.discovery, Place{Period: next}, time.Time{}, start))
+	for _, tt := range []struct {
+		before time.Duration
+		want   error
+	}{{13 * time.Hour, ErrPeriod}, {Early + time.Minute, ErrPeriod}, {Early, nil}, {0, nil}, {-12 * time.Hour, nil}} {
+		if _, err := Open(s.Value, ada.d(), ada.stranger(), next.Start().Add(-tt.before)); !errors.Is(err, tt.want) {
+			t.Errorf("%v before its period: got %v, want %v", tt.before, err, tt.want)
+		}
+	}
+}

@@ -33,6 +33,10 @@ func (Opened) Format(f fmt.State, _ rune) { fmt.Fprint(f, "descriptor.Opened") }
 //	opened, err := descriptor.Open(value, address.Discovery, view, now)
 //	next, err := view.Apply(opened.Content.Manifest())           // identity.ErrRollback: nothing new
 //
+// Only what a reader looks for at this time is opened (LookupPlaces); of another period the error is ErrPeriod. What was
+// opened is remembered in a Seen, and refused if that refuses it. A descriptor signed up to Grace ahead of now opens: nodes
+// hold it to MaxAhead, and a reader's clock may be slow.
+//
 // An older manifest than the view's is no reason to refuse: the boxes may still be right. The errors are those of Blind
 // and Validate, ErrOpen, ErrMalformed, ErrNewer or ErrSize for what was inside, and those of identity.View.Read for the
 // manifest.
@@ -45,6 +49,9 @@ func Open(value []byte, d identity.DiscoveryKey, known identity.View, now time.T
 	}
 	h := parseHeader(value)
 	at := Place{h.period, h.replica}
+	if h.version == version && h.replica < Replicas && !slices.Contains(LookupPlaces(now), at) {
+		return Opened{}, ErrPeriod // nobody asked for it, so somebody wants it to be seen
+	}
 	key, err := Blind(d, at)
 	if err != nil {
 		return Opened{}, err
