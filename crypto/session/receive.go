@@ -22,8 +22,9 @@ func (r *Record) Decrypt(message []byte) (next *Record, plaintext []byte, failed
 		return nil, nil, err
 	}
 	addresses := addressesOf(r.remote.Address, r.local.Address)
-	for _, i := range r.candidates(m) {
-		c := r.all()[i]
+	all := r.all()
+	for _, i := range candidates(all, m) {
+		c := all[i]
 		state, plaintext, err := c.ratchet.Decrypt(m, addresses)
 		switch {
 		case err == nil:
@@ -51,10 +52,10 @@ const maxSteps = 4 * skipped.MaxJump
 // candidates returns the numbers of the sessions that may open a message, in the order in which to try them: those that
 // know its ratchet key, for it is of no other; then the current one and the archived ones, newest first, as long as
 // the steps that they would take stay below maxSteps in all.
-func (r *Record) candidates(m *ratchet.Message) []int {
+func candidates(all []*conversation, m *ratchet.Message) []int {
 	var know, may []int
 	left := maxSteps
-	for i, c := range r.all() {
+	for i, c := range all {
 		steps, known, err := c.ratchet.Steps(m)
 		switch {
 		case err != nil:
@@ -97,7 +98,8 @@ func (r *Record) Accept(m *PreKeyMessage, keys *Keys) (*Record, Accepted, error)
 	if m.Identity != r.remote.Identity {
 		return nil, Accepted{}, ErrUntrustedIdentity
 	}
-	i := slices.IndexFunc(r.all(), func(c *conversation) bool {
+	all := r.all()
+	i := slices.IndexFunc(all, func(c *conversation) bool {
 		return subtle.ConstantTimeCompare(c.baseKey.Bytes(), m.BaseKey.Bytes()) == 1
 	})
 	a := Accepted{Opened: i < 0}
@@ -109,7 +111,7 @@ func (r *Record) Accept(m *PreKeyMessage, keys *Keys) (*Record, Accepted, error)
 		}
 		a.Replay = m.Replay()
 	} else {
-		c = r.all()[i]
+		c = all[i]
 		if handshake := m.handshake(); subtle.ConstantTimeCompare(c.handshake[:], handshake[:]) != 1 {
 			return nil, Accepted{}, ratchet.ErrDecrypt
 		}

@@ -22,7 +22,7 @@ import (
 const recordVersion = 1
 
 const (
-	// MaxRecord is the largest stored Record in bytes. One without messages on the way takes about 3 KiB.
+	// MaxRecord is the largest stored Record in bytes. One of a single session takes some 0.5 to 4 KiB.
 	MaxRecord       = (1+MaxArchived)*maxConversation + 1024
 	maxConversation = ratchet.MaxState + maxOpening + 256
 )

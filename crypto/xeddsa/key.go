@@ -26,6 +26,8 @@ import (
 
 	"filippo.io/edwards25519"
 	"filippo.io/edwards25519/field"
+
+	"github.com/linnetmesh/linnet/crypto/internal/point"
 )
 
 // Sizes in bytes.
@@ -82,27 +84,14 @@ func (p PublicKey) CheckCanonical() error {
 	if err != nil || [32]byte(u.Bytes()) != p.u { // Bytes reduces, and never sets bit 255
 		return ErrNotCanonical
 	}
-	point, err := edwards(p, 0)
+	e, err := edwards(p, 0)
 	if err != nil {
 		return ErrNotCanonical
 	}
-	// l·P = (l-1)·P + P: a Scalar is always reduced, so l itself cannot be one.
-	q := new(edwards25519.Point).ScalarMult(minusOne, point)
-	if q.Add(q, point).Equal(edwards25519.NewIdentityPoint()) != 1 {
+	if !point.Prime(e.Bytes()) {
 		return ErrNotCanonical
 	}
 	return nil
-}
-
-// minusOne is l-1, where l is the order of the prime-order group.
-var minusOne = new(edwards25519.Scalar).Negate(one())
-
-func one() *edwards25519.Scalar {
-	s, err := new(edwards25519.Scalar).SetCanonicalBytes(append([]byte{1}, make([]byte, 31)...))
-	if err != nil {
-		panic("xeddsa: 1 is not a scalar")
-	}
-	return s
 }
 
 // edwards returns the Edwards point whose Montgomery coordinate is p and whose x coordinate has the given sign bit,
