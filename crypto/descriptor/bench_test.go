@@ -94,7 +94,7 @@ func BenchmarkSeal(b *testing.B) {
 	})
 }
 
-// BenchmarkOpen is a reader who knows the address alone, and one who knows the manifest.
+// BenchmarkOpen is a reader who knows the address alone, one who knows the manifest, and one who gets what is expired.
 func BenchmarkOpen(b *testing.B) {
 	ada, _, s := benchWorld(b)
 	b.Run("stranger", func(b *testing.B) {
@@ -105,6 +105,11 @@ func BenchmarkOpen(b *testing.B) {
 	b.Run("contact", func(b *testing.B) {
 		for b.Loop() {
 			_, _ = Open(s.Value, ada.d(), ada.view, start)
+		}
+	})
+	b.Run("garbage", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = Open(s.Value, ada.d(), ada.view, start.Add(PeriodLength))
 		}
 	})
 }

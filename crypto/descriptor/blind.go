@@ -71,7 +71,7 @@ type signer struct {
 	public BlindedKey
 	scalar *edwards25519.Scalar // d', a number mod l: there is no seed from which it would come
 	prefix [32]byte             // in the place of the right half of an expanded key
-	clock  [32]byte             // see aheadTime
+	clock  [32]byte             // see signingTime
 }
 
 // newSigner blinds a discovery key. The error is ErrReplica, or ErrKey for a zero key.

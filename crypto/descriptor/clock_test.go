@@ -2,6 +2,8 @@ package descriptor
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"testing"
@@ -51,69 +53,91 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestAhead: what is signed ahead is good when its time has come, from a day before its period to 3 hours after, and not
-// otherwise.
-func TestAhead(t *testing.T) {
-	ada := personOf(t, "Ada", 1, 1)
-	c := ada.content(t, 1)
-	list := must[[]Sealed](t)(c.Ahead(ada.discovery, start))
-	for i, s := range list {
-		begin := s.Place.Period.Start()
-		if s.Place != AheadPlaces(start)[i] || s.Key != must[BlindedKey](t)(Blind(ada.d(), s.Place)) {
-			t.Fatalf("place %v", s.Place)
-		}
-		for _, row := range []struct {
-			after time.Duration
-			want  error
-		}{
-			{-24 * time.Hour, nil},
-			{-time.Millisecond, nil},
-			{0, nil},
-			{27 * time.Hour, nil},
-			{-24*time.Hour - time.Millisecond, ErrPeriod},
-			{27*time.Hour + time.Millisecond, ErrExpired},
-		} {
-			if err := Validate(s.Key.DHT(), s.Value, begin.Add(row.after)); !errors.Is(err, row.want) {
-				t.Errorf("%v, %v after: got %v, want %v", s.Place, row.after, err, row.want)
+// TestClockSteps walks through all 2^15 steps, for the secret of an account and for the least and greatest cuts that can
+// be drawn: the numbers rise from step to step, all of them lie over 24 h before the period and none before 1970, and the
+// borders are where PROTOCOL.md says.
+func TestClockSteps(t *testing.T) {
+	p := PeriodOf(start)
+	begin := p.start() - clockAhead*clockStep
+	if got := time.Duration(p.start()-begin) * time.Millisecond; got != 1_320_960*time.Second || got < 15*PeriodLength {
+		t.Errorf("the first step is %v before the period", got)
+	}
+	if got := (clockSteps - clockAhead) * clockStep * time.Millisecond; got != 88_064*time.Second || got < PeriodLength || clockSteps-clockAhead != clockSteps/16 {
+		t.Errorf("the last step ends %v after the start of the period", got)
+	}
+	block := must[cipher.Block](t)(aes.NewCipher(secretOf("clock")))
+	for name, draw := range map[string]func(uint64) uint64{
+		"secret":     func(node uint64) uint64 { return drawBlock(block, 0, node) },
+		"least":      func(uint64) uint64 { return 0 },
+		"greatest":   func(uint64) uint64 { return 1<<64 - 1 },
+		"to and fro": func(node uint64) uint64 { return -(node & 1) },
+	} {
+		last := p.start() - periodMillis - clockSpan
+		for step := uint64(0); step < clockSteps; step++ {
+			now := begin + step*clockStep
+			low, end := clockRange(p.start(), now, draw)
+			again, same := clockRange(p.start(), now+clockStep-1, draw)
+			if step >= clockAhead && step%(1<<clockLive) != 0 { // one with the step before
+				if low >= last || end != last || again != low || same != end {
+					t.Fatalf("%s: step %d of the period is [%d, %d), after %d", name, step, low, end, last)
+				}
+				continue
 			}
+			if low != last || end <= low || again != low || same != end {
+				t.Fatalf("%s: step %d is [%d, %d), after %d", name, step, low, end, last)
+			}
+			last = end
 		}
-		o := must[Opened](t)(Open(s.Value, ada.d(), ada.stranger(), begin))
-		if !o.Content.Equal(c) || !o.Time.Before(begin) {
-			t.Errorf("%v: signed %v", s.Place, o.Time)
+		if last != p.start()-periodMillis {
+			t.Errorf("%s: the last ends at %d", name, last)
+		}
+		first, _ := clockRange(p.start(), 0, draw)
+		if first != p.start()-periodMillis-clockSpan {
+			t.Errorf("%s: what was before the first step is %d", name, first)
+		}
+		if _, end := clockRange(p.start(), maxCount, draw); end != p.start()-periodMillis {
+			t.Errorf("%s: what is after the last step ends at %d", name, end)
 		}
 	}
 }
 
-// TestNewestWins: of two signing times for one place, 40 s apart, the later is higher, however they were signed.
+// TestNewestWins: of two signing times for one place by devices that know nothing of each other the later is higher, from
+// 43 s on if one was signed ahead, from a quarter of a day on within the period; and whatever replaces is higher.
 func TestNewestWins(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := discoveryOf(t, rapid.StringN(1, 3, 9).Draw(t, "account"))
 		at := Place{PeriodOf(start) + 14, uint8(rapid.IntRange(0, 1).Draw(t, "replica"))}
 		s := must[*signer](t)(newSigner(d, at))
-		span := int64(AheadPeriods*PeriodLength/time.Millisecond + PeriodLength/time.Millisecond)
-		first := rapid.Int64Range(0, span-61_000).Draw(t, "first")
-		second := rapid.Int64Range(first+40_000, span-1).Draw(t, "second")
-		from := PeriodOf(start).Start().Add(0)
-		limit := int64(at.Period.start())
-		sign := func(ms int64) uint64 {
-			now := from.Add(time.Duration(ms) * time.Millisecond)
-			return s.signingTime(at.Period, now, 0, rapid.Uint64().Draw(t, "jitter"))
+		span := int64(15*PeriodLength/time.Millisecond - 1)
+		from := PeriodOf(start).Start()
+		border := int64(at.Period.start()) - from.UnixMilli()
+		first := rapid.Int64Range(0, span).Draw(t, "first")
+		second := rapid.Int64Range(first, span).Draw(t, "second")
+		sign := func(ms int64, replaces uint64) uint64 {
+			return s.signingTime(at.Period, from.Add(time.Duration(ms)*time.Millisecond), replaces)
 		}
-		a, b := sign(first), sign(second)
-		live := from.UnixMilli()+first >= limit
-		if a >= b && (!live || second-first > 60_000) {
+		a, b := sign(first, 0), sign(second, 0)
+		apart := second-first >= clockStep
+		if first >= border {
+			apart = second-first >= clockStep<<clockLive
+		}
+		if a > b || a == b && (apart || first < border && second >= border) {
 			t.Fatalf("signed at %d: %d, signed at %d: %d", first, a, second, b)
 		}
-		for ms, got := range map[int64]uint64{first: a, second: b} {
-			now := uint64(from.UnixMilli() + ms)
-			if ahead := now < uint64(limit); ahead != (got < uint64(limit)) {
-				t.Fatalf("signed at %d: %d, the period begins at %d", now, got, limit)
-			} else if !ahead && (got > now || now-got > 60_000) {
-				t.Fatalf("signed at %d: %d", now, got)
-			}
+		limit := at.Period.start() - periodMillis
+		if b >= limit {
+			t.Fatalf("signed at %d: %d", second, b)
 		}
-		if next := s.signingTime(at.Period, from, b, 0); next <= b {
-			t.Fatalf("%d replaces %d", next, b)
+		last := a
+		for range rapid.IntRange(1, 80).Draw(t, "seals of one moment") {
+			next := sign(second, last)
+			if next <= last || next >= limit && next > last+1 {
+				t.Fatalf("%d replaces %d", next, last)
+			}
+			last = next
+		}
+		if fast := limit + uint64(second); sign(first, fast) != fast+1 {
+			t.Fatal("what a thief or a clock signed is not replaced")
 		}
 	})
 }
@@ -153,7 +177,7 @@ func TestUnlinkable(t *testing.T) {
 					t.Fatalf("%s: equal %s", name, field)
 				}
 			}
-			if a.Place != b.Place && (a.Key == b.Key || x.time == y.time && (x.time != x.period.start() || now != x.period.Start())) {
+			if a.Place != b.Place && (a.Key == b.Key || x.time == y.time) {
 				t.Fatalf("%s: equal key or signing time %d", name, x.time)
 			}
 			for k := offsetSealed; k+8 <= offsetSignature; k += 8 {
@@ -170,36 +194,6 @@ func TestUnlinkable(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestAheadTimesDoNotTellABatch: true times would tell the other place of a batch each time. These leave a guess, which
-// PROTOCOL.md owns up to: right four times of five against one stranger who signed on another day.
-func TestAheadTimesDoNotTellABatch(t *testing.T) {
-	lead := func(account string, p Period, days float64) float64 {
-		s := must[*signer](t)(newSigner(discoveryOf(t, account), Place{p, 0}))
-		now := p.start() - uint64(days*24*3600_000)
-		return float64(p.start()-periodMillis-s.aheadTime(p.start(), now)) / aheadSpan
-	}
-	p := PeriodOf(start) + 14
-	right, near := 0, 0
-	const n = 400
-	for i := range n { // two of one batch, and one of a stranger who signed at another time within the two weeks
-		name := fmt.Sprint("account ", i)
-		days := float64(i%13) + 0.5
-		a, b := lead(name, p, days), lead(name, p+1, days+1)
-		c := lead("stranger of "+name, p+1, float64((i*7+3)%13)+1.5)
-		diff := func(x, y float64) float64 { return max(x-y, y-x) }
-		if diff(a, b) < diff(a, c) {
-			right++
-		}
-		if diff(a, b) < 1e-6 {
-			near++
-		}
-	}
-	t.Logf("a guess by signing time is right %d of %d times", right, n)
-	if right > n*17/20 || near > 1 {
-		t.Errorf("a guess is right %d of %d times, and %d are the same", right, n, near)
-	}
 }
 
 func TestSeen(t *testing.T) {
@@ -262,7 +256,7 @@ func TestNothingPrints(t *testing.T) {
 			t.Errorf("%s: %s", verb, got)
 		}
 	}
-	if !(BundleKey{}).IsZero() || !(BlindedKey{}).IsZero() || (Device{}).Number != 0 || (Record{}).Device().Number != 0 {
+	if !(BundleKey{}).IsZero() || !(BlindedKey{}).IsZero() || (Device{}).Number != 0 || !errors.Is(second((Record{}).Device()), ErrKey) {
 		t.Error("zero values")
 	}
 	var _ identity.Unknown

@@ -13,28 +13,24 @@ import (
 // Content is what an account publishes: its manifest, and the newest record of each device. All of it was verified.
 //
 // It is a value and safe for several goroutines at once. Contents of one account are joined by Merge, which takes the
-// newest manifest and, of each device, the record of the highest version; it is commutative, associative and idempotent,
-// so all writers and readers that have seen the same come to the same. Merge forgets nobody: who is revoked goes with
-// Active. The zero value knows nothing.
+// newest manifest and, of each device, the record of the highest version, whether this Linnet can read it or not; it is
+// commutative, associative and idempotent, so all writers and readers that have seen the same come to the same. Merge
+// forgets nobody: who is revoked goes with Active, which writers and readers call. The zero value knows nothing.
 type Content struct {
 	manifest *identity.Manifest
 	records  []Record // by number and identity key, one each
-	unknown  canon.Unknown
 }
 
-// contentBody is how a content travels, inside the seal.
+// contentBody is how a content travels, inside the seal. What it grows by, manifest and records hold: those are signed by
+// devices, and a newer one of them replaces an older.
 type contentBody struct {
-	Manifest []byte        `cbor:"1,keyasint" max:"2048"`
-	Records  [][]byte      `cbor:"2,keyasint,omitempty" max:"8" each:"720"`
-	Unknown  canon.Unknown `cbor:"-"`
+	Manifest []byte       `cbor:"1,keyasint" max:"2048"`
+	Records  [][]byte     `cbor:"2,keyasint,omitempty" max:"8" each:"720"`
+	Closed   canon.Closed `cbor:"-"` // whoever has d, or stole it, could else add what nobody could ever take away
 }
-
-// maxUnknown is how many bytes of extensions a content has room for, besides the largest manifest and eight of the
-// largest records.
-const maxUnknown = 192
 
 // bodySize is the most that a contentBody takes: it always fits.
-const bodySize = 2 + 1 + 3 + identity.ManifestSize + 1 + 1 + identity.MaxDevices*(3+RecordSize) + maxUnknown
+const bodySize = 1 + 1 + 3 + identity.ManifestSize + 1 + 1 + identity.MaxDevices*(3+RecordSize)
 
 var _ = [plainSize - lengthSize - bodySize]struct{}{} // does not compile if it does not fit
 
@@ -81,7 +77,6 @@ func (c Content) Merge(other Content) (Content, error) {
 	if compareManifest(c.manifest, other.manifest) > 0 {
 		c.manifest = other.manifest
 	}
-	c.unknown = max(c.unknown, other.unknown)
 	return c.with(other.records...), nil
 }
 
@@ -110,7 +105,7 @@ func (c Content) Equal(other Content) bool {
 	if c.IsZero() || other.IsZero() {
 		return c.IsZero() == other.IsZero()
 	}
-	return compareManifest(c.manifest, other.manifest) == 0 && slices.Equal(c.records, other.records) && c.unknown == other.unknown
+	return compareManifest(c.manifest, other.manifest) == 0 && slices.Equal(c.records, other.records)
 }
 
 // with returns the content with these records, where they are newer.
@@ -129,7 +124,7 @@ func (c Content) marshal() ([]byte, error) {
 	if len(c.records) > identity.MaxDevices {
 		return nil, ErrFull
 	}
-	body := contentBody{Manifest: c.manifest.AppendTo(nil), Unknown: c.unknown}
+	body := contentBody{Manifest: c.manifest.AppendTo(nil)}
 	for _, r := range c.records {
 		body.Records = append(body.Records, r.AppendTo(nil))
 	}

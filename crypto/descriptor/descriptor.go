@@ -14,7 +14,7 @@
 //	   0     1  version = 1
 //	   1     8  period                 days since 1970-01-01 UTC
 //	   9     1  replica                0 or 1
-//	  10     8  signing time           ms since 1970, see Content.Seal
+//	  10     8  signing time           in ms, and no true time: see Content.Seal
 //	  18     8  not-after              ms since 1970: the period's end and 3 hours
 //	  26     8  work nonce
 //	  34    24  nonce
@@ -25,7 +25,9 @@
 // astray, and never lie about devices. Relays and mixers publish node records, which hide nothing: see Node.
 //
 // Devices publish in turn: read, Open, Merge, Active, Seal, write. Content is a value that grows by Merge alike in
-// whatever order it comes. While all devices sleep, relays put what Content.Ahead left with them.
+// whatever order it comes. While all devices sleep, relays put what Content.Ahead left with them, having asked
+// ValidateAhead. Readers go the same way up to Active: what the replicas and earlier reads say is merged, Merge forgets
+// nobody, and only Active leaves out the devices that have been revoked since.
 //
 // Everything here is safe for several goroutines at once, and pure: no clock (now is an argument), no I/O, no goroutine,
 // no log. Only sealing draws randomness. All of it is classical: a quantum computer that has an address's D gains
@@ -75,8 +77,6 @@ const (
 	Early = time.Hour
 	// MaxAhead is how far a signing time may lie ahead of the clock of who validates.
 	MaxAhead = 10 * time.Minute
-	// Jitter is how far a signing time may lie before the true one, so that it does not link two replicas.
-	Jitter = time.Minute
 	// NodeLife is how long a node record is good after it was signed.
 	NodeLife = 24 * time.Hour
 )
@@ -96,7 +96,7 @@ var (
 	ErrPeriod = errors.New("descriptor: not of this period")
 	// ErrReplica says that a replica is neither 0 nor 1.
 	ErrReplica = errors.New("descriptor: no such replica")
-	// ErrFuture says that a signing time lies more than MaxAhead ahead.
+	// ErrFuture says that a signing time lies, or to replace another would have to lie, more than MaxAhead ahead.
 	ErrFuture = errors.New("descriptor: signed in the future")
 	// ErrNotAfter says that a value is not good until when it must be.
 	ErrNotAfter = errors.New("descriptor: wrong end of validity")

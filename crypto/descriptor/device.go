@@ -49,7 +49,7 @@ func (BundleKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, "descriptor.BundleK
 
 // check looks for what contradicts itself.
 func (d *Device) check() error {
-	if d.Number < 1 || d.Number > identity.MaxNumber || d.Version < 1 || d.Version > maxCount || d.Bundle.IsZero() ||
+	if !countable(d.Number, d.Version) || d.Bundle.IsZero() ||
 		!rising(d.Features) || !addresses(d.Direct) || len(d.Direct) > 0 && d.Transport.IsZero() {
 		return ErrRecord
 	}
@@ -64,6 +64,11 @@ func (d *Device) check() error {
 		}
 	}
 	return nil
+}
+
+// countable tells whether number and version are in range.
+func countable(number uint8, version uint64) bool {
+	return number >= 1 && number <= identity.MaxNumber && version >= 1 && version <= maxCount
 }
 
 // rising tells whether each is above the one before.

@@ -61,7 +61,7 @@ func (b *nodeBody) check() error {
 
 // Seal makes the node record that belongs under NodeKey, at most NodeSize bytes, good for NodeLife. Replaces is the time
 // of the record that it replaces, and the zero Time if there is none. It takes some 10 ms, for the work. The errors are
-// ErrKey unless the key is n.Key's, ErrRecord, and ErrSize.
+// ErrKey unless the key is n.Key's, ErrRecord, ErrSize, and ErrFuture if no node would take what comes after replaces.
 func (n Node) Seal(k identity.TransportPrivateKey, replaces, now time.Time) ([]byte, error) {
 	return n.seal(k, replaces, now, draw().work)
 }
@@ -82,15 +82,15 @@ func (n Node) seal(k identity.TransportPrivateKey, replaces, now time.Time, work
 		return nil, ErrSize
 	}
 	signed := max(millis(now), millis(replaces)+1)
+	if signed > millis(now.Add(MaxAhead)) {
+		return nil, ErrFuture
+	}
 	return sealNode(k, signed, signed+nodeLifeMillis, b, work)
 }
 
-// OpenNode reads and verifies a node record of this key. It returns when it was signed as well. The errors are those of
-// ValidateNode, and ErrKey for a key that nobody can own.
+// OpenNode reads and verifies a node record of this key: it opens what ValidateNode passes. It returns when it was signed
+// as well. The errors are those of ValidateNode.
 func OpenNode(value []byte, key identity.TransportKey, now time.Time) (Node, time.Time, error) {
-	if _, err := identity.ParseTransportKey(key[:]); err != nil {
-		return Node{}, time.Time{}, ErrKey
-	}
 	h, body, err := validateNode(NodeKey(key), value, now)
 	if err != nil {
 		return Node{}, time.Time{}, err

@@ -2,11 +2,15 @@ package descriptor
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/sha512"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"filippo.io/edwards25519"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linnetmesh/linnet/crypto/identity"
@@ -32,6 +36,13 @@ func TestNode(t *testing.T) {
 	got, signed, err := OpenNode(value, n.Key, start)
 	if err != nil || !signed.Equal(start) || !cmp.Equal(got, n) {
 		t.Fatalf("%v, %v\n%s", signed, err, cmp.Diff(n, got))
+	}
+	if _, err := n.Seal(key, start.Add(MaxAhead), start); !errors.Is(err, ErrFuture) {
+		t.Errorf("what no node would take: got %v", err)
+	}
+	last := must[[]byte](t)(n.Seal(key, start.Add(MaxAhead-time.Millisecond), start))
+	if err := ValidateNode(NodeKey(n.Key), last, start); err != nil {
+		t.Errorf("the last that nodes take: got %v", err)
 	}
 	next := must[[]byte](t)(n.Seal(key, start.Add(time.Minute), start))
 	if i, err := SelectNode([][]byte{value, next}); i != 1 || err != nil {
@@ -70,6 +81,49 @@ func TestNode(t *testing.T) {
 	}
 }
 
+// forgeSmall returns a node record that verifies by plain Ed25519 under a key A of order 8, which has no secret: S = 0 and
+// R = -k·A holds as soon as the hash k of R, A and the record fits R, one time of eight.
+func forgeSmall(t *testing.T, good []byte) []byte {
+	t.Helper()
+	a := must[*edwards25519.Point](t)(new(edwards25519.Point).SetBytes(fromHex(t, torsion)))
+	value := bytes.Clone(good)
+	signature := len(value) - 64
+	copy(value[nodeOffsetKey:], a.Bytes())
+	clear(value[signature:])
+	copy(value[signature:], new(edwards25519.Point).Negate(a).Bytes())
+	for from := uint64(0); ; from++ {
+		nonce := findWork([32]byte(a.Bytes()), restOf(value, nodeOffsetWork, signature), from)
+		copy(value[nodeOffsetWork:], nonce[:])
+		if from = binary.BigEndian.Uint64(nonce[:]); ed25519.Verify(a.Bytes(), identity.LabelNodeRecord.Input(value[:signature]), value[signature:]) {
+			return value
+		}
+	}
+}
+
+// forgeTorsioned returns a node record by the owner of a key to which a point T of order 8 was added. It verifies as soon as
+// the hash k of it makes k·T vanish.
+func forgeTorsioned(t *testing.T, key identity.TransportPrivateKey, good []byte) []byte {
+	t.Helper()
+	public := torsioned(t, key.Public())
+	expanded := sha512.Sum512(key.AppendTo(nil))
+	scalar := must[*edwards25519.Scalar](t)(edwards25519.NewScalar().SetBytesWithClamping(expanded[:32]))
+	owner := signer{public: BlindedKey(public), scalar: scalar}
+	value := bytes.Clone(good)
+	signature := len(value) - 64
+	copy(value[nodeOffsetKey:], public[:])
+	nonce := findWork(public, restOf(value, nodeOffsetWork, signature), 0)
+	copy(value[nodeOffsetWork:], nonce[:])
+	message := identity.LabelNodeRecord.Input(value[:signature])
+	for i := range 1000 {
+		sig := owner.sign(message, fixed(fmt.Sprint(i)))
+		if copy(value[signature:], sig[:]); ed25519.Verify(public[:], message, sig[:]) {
+			return value
+		}
+	}
+	t.Fatal("no signature in 1000")
+	return nil
+}
+
 func TestValidateNodeRefuses(t *testing.T) {
 	n, key := nodeOf(t), transportOf(t, "relay")
 	body := must[[]byte](t)(canon.Marshal(nodeBody{n.Addresses, n.Roles, n.Limits, ""}))
@@ -88,8 +142,9 @@ func TestValidateNodeRefuses(t *testing.T) {
 		copy(b[nodeOffsetWork:], nonce[:])
 		return b
 	}
-	small := bytes.Clone(good) // under a key of small order
-	copy(small[1:], fromHex(t, torsion))
+	// By a key of small order or outside of the group anybody, or its owner, makes signatures that hold without cofactor.
+	small := forgeSmall(t, good)
+	torsioned := forgeTorsioned(t, key, good)
 	for _, tt := range []struct {
 		name  string
 		value []byte
@@ -115,7 +170,8 @@ func TestValidateNodeRefuses(t *testing.T) {
 		{"body", flip(nodeOffsetBody + 9), start, ErrWork},
 		{"body, worked for", rework(flip(nodeOffsetBody + 9)), start, ErrSignature},
 		{"signature", flip(len(good) - 40), start, ErrSignature},
-		{"small order", rework(small), start, ErrSignature},
+		{"small order", small, start, ErrKey},
+		{"not of prime order", torsioned, start, ErrKey},
 		{"no role", seal(at, at+1, []byte("\xa2\x01\x81\x41\x01\x02\x80")), start, ErrRecord},
 		{"roles out of order", seal(at, at+1, []byte("\xa2\x01\x81\x41\x01\x02\x82\x02\x01")), start, ErrRecord},
 		{"must be understood", seal(at, at+1, []byte("\xa3\x01\x81\x41\x01\x02\x81\x01\x20\x01")), start, ErrNewer},
@@ -123,19 +179,25 @@ func TestValidateNodeRefuses(t *testing.T) {
 		{"length bomb", seal(at, at+1, []byte("\xa2\x01\x9b\x0f\xff\xff\xff\xff\xff\xff\xff\x02\x81\x01")), start, ErrMalformed},
 		{"no CBOR", seal(at, at+1, []byte("x")), start, ErrMalformed},
 	} {
-		dht := NodeKey(n.Key)
-		if tt.name == "small order" {
-			dht = NodeKey(identity.TransportKey(fromHex(t, torsion)))
+		of := n.Key
+		if errors.Is(tt.want, ErrKey) && tt.name != "key" {
+			of = identity.TransportKey(tt.value[nodeOffsetKey:])
+			if !ed25519.Verify(of[:], identity.LabelNodeRecord.Input(tt.value[:len(tt.value)-64]), tt.value[len(tt.value)-64:]) {
+				t.Fatalf("%s: not a signature", tt.name)
+			}
 		}
-		if err := ValidateNode(dht, tt.value, tt.now); !errors.Is(err, tt.want) {
+		if err := ValidateNode(NodeKey(of), tt.value, tt.now); !errors.Is(err, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+		}
+		if got, _, err := OpenNode(tt.value, of, tt.now); !errors.Is(err, tt.want) || err != nil && !cmp.Equal(got, Node{}) {
+			t.Errorf("%s, opened: got %v, want %v", tt.name, err, tt.want)
 		}
 	}
 	if err := ValidateNode("/linnet-node/x", good, start); !errors.Is(err, ErrKey) {
 		t.Errorf("other place: got %v", err)
 	}
 	if _, _, err := OpenNode(good, identity.TransportKey{0: 1}, start); !errors.Is(err, ErrKey) {
-		t.Errorf("key of small order: got %v", err)
+		t.Errorf("another key: got %v", err)
 	}
 	if _, err := SelectNode([][]byte{make([]byte, 10)}); !errors.Is(err, ErrSize) {
 		t.Errorf("nothing to select: got %v", err)

@@ -45,6 +45,7 @@ func NodeKey(key identity.TransportKey) string {
 //	ErrFuture     signed over MaxAhead ahead
 //	ErrNotAfter   not 1 ms to NodeLife after;             ErrExpired    that has passed
 //	ErrWork       no work
+//	ErrKey        not canonical, or not of prime order: there is a signature by it that fits many records, or many keys
 //	ErrSignature  not signed by the key
 //	ErrMalformed, ErrNewer, ErrSize, ErrRecord            what was signed is no node record
 func ValidateNode(dht string, value []byte, now time.Time) error {
@@ -85,6 +86,9 @@ func validateNode(dht string, value []byte, now time.Time) (h nodeHeader, body n
 		return h, body, ErrExpired
 	case !checkWork(h.key, restOf(value, nodeOffsetWork, signature), value[nodeOffsetWork:nodeOffsetBody]):
 		return h, body, ErrWork
+	}
+	if _, err := identity.ParseTransportKey(h.key[:]); err != nil {
+		return h, body, ErrKey
 	}
 	if err := h.key.Verify(identity.LabelNodeRecord, value[signature:], value[:signature]); err != nil {
 		return h, body, err

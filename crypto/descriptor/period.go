@@ -25,10 +25,12 @@ func (p Period) NotAfter() time.Time { return fromMillis(p.notAfter()) }
 func (p Period) start() uint64    { return uint64(p) * periodMillis }
 func (p Period) notAfter() uint64 { return p.start() + periodMillis + graceMillis }
 
-// near tells whether the period is that of now or next to it.
-func (p Period) near(now time.Time) bool {
-	current := PeriodOf(now)
-	return p <= current+1 && p+1 >= current
+// put returns when a descriptor that is there now is put: now, or when its period is near enough for PublishPlaces.
+func (p Period) put(now time.Time) time.Time {
+	if first := p.Start().Add(-Early); now.Before(first) {
+		return first
+	}
+	return now
 }
 
 // Place names one descriptor of an account: each has a key of its own. It may be compared with ==.

@@ -2,6 +2,7 @@ package descriptor
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -12,6 +13,9 @@ import (
 
 // Record is what one device says of itself, signed by its identity key for its account. A Record other than the zero
 // value was verified, and never changes. It may be compared with ==.
+//
+// A device may say what must be understood and needs a newer Linnet. Its record is verified, merged and written again
+// like any other, since that takes number and version alone; Device tells that it is of no use here.
 type Record struct {
 	account  identity.Account
 	identity xeddsa.PublicKey
@@ -25,6 +29,14 @@ type recordBody struct {
 	Signed    []byte                       `cbor:"1,keyasint" max:"720"`
 	Signature [identity.SignatureSize]byte `cbor:"2,keyasint"`
 	Closed    canon.Closed                 `cbor:"-"` // no signature covers it, so a carrier could add to it
+}
+
+// recordHead is what of a signed device is read before its signature is verified, and of a newer one at all. In every
+// version to come it stands where it stands.
+type recordHead struct {
+	Number  uint8      `cbor:"1,keyasint"`
+	Version uint64     `cbor:"2,keyasint"`
+	Rest    canon.Rest `cbor:"-"`
 }
 
 // NewRecord signs what a device says of itself. The entry is the device's own in the manifest, and gives the number.
@@ -61,40 +73,59 @@ func NewRecord(key xeddsa.PrivateKey, entry identity.Device, d Device) (Record, 
 }
 
 // ParseRecord reads a record of at most RecordSize bytes and verifies that this device signed it. That the device is
-// active is for the caller to know. The error is ErrSize, ErrMalformed or ErrNewer for its form, ErrRecord for what
-// contradicts itself or is another device's, ErrSignature, and ErrKey for a zero entry.
+// active is for the caller to know. What needs a newer Linnet is no error; see Record.Device. The error is ErrSize or
+// ErrMalformed for its form, ErrRecord for what is another device's or contradicts itself, ErrSignature, and ErrKey for a
+// zero entry.
 func ParseRecord(b []byte, entry identity.Device) (Record, error) {
 	if entry.IsZero() {
 		return Record{}, ErrKey
 	}
-	outer, d, err := parseRecord(b)
+	outer, head, err := parseRecord(b)
 	if err != nil {
 		return Record{}, err
 	}
-	return outer.verify(b, &d, entry)
+	return outer.verify(b, head, entry)
 }
 
-// parseRecord reads a record without its signature.
-func parseRecord(b []byte) (outer recordBody, d Device, err error) {
-	if err = canon.Unmarshal(b, RecordSize, &outer); err != nil {
-		return outer, d, err
+// parseRecord reads what of a record is read before its signature is verified.
+func parseRecord(b []byte) (outer recordBody, head recordHead, err error) {
+	if err := canon.Unmarshal(b, RecordSize, &outer); err != nil {
+		return recordBody{}, recordHead{}, err
 	}
-	if err = canon.Unmarshal(outer.Signed, RecordSize, &d); err != nil {
-		return outer, d, err
+	if err := canon.Unmarshal(outer.Signed, RecordSize, &head); err != nil {
+		return recordBody{}, recordHead{}, err
 	}
-	return outer, d, d.check()
+	if !countable(head.Number, head.Version) {
+		return recordBody{}, recordHead{}, ErrRecord
+	}
+	return outer, head, nil
 }
 
-// verify returns the Record that b is, if it is this device's.
-func (r *recordBody) verify(b []byte, d *Device, entry identity.Device) (Record, error) {
-	if d.Number != entry.Number() {
+// parseDevice reads what was signed. The error is ErrNewer, or for what the device should not have signed ErrMalformed,
+// ErrSize or ErrRecord.
+func parseDevice(signed []byte) (d Device, err error) {
+	if err := canon.Unmarshal(signed, RecordSize, &d); err != nil {
+		return Device{}, err
+	}
+	if err := d.check(); err != nil {
+		return Device{}, err
+	}
+	return d, nil
+}
+
+// verify returns the Record that b is, if it is this device's: the signature first, and what it is good for then.
+func (r *recordBody) verify(b []byte, head recordHead, entry identity.Device) (Record, error) {
+	if head.Number != entry.Number() {
 		return Record{}, ErrRecord
 	}
 	account := entry.Account()
 	if err := identity.LabelDeviceRecord.Verify(entry.Identity(), r.Signature[:], account[:], r.Signed); err != nil {
 		return Record{}, err
 	}
-	return Record{account, entry.Identity(), d.Number, d.Version, string(b)}, nil
+	if _, err := parseDevice(r.Signed); err != nil && !errors.Is(err, ErrNewer) {
+		return Record{}, err
+	}
+	return Record{account, entry.Identity(), head.Number, head.Version, string(b)}, nil
 }
 
 // Format prints what this is, and nothing of it, whatever the verb: a record holds a bundle key.
@@ -115,16 +146,17 @@ func (r Record) Number() uint8 { return r.number }
 // Version returns the record's version.
 func (r Record) Version() uint64 { return r.version }
 
-// Device returns what the device says. The caller may change it. It is zero for a zero Record.
-func (r Record) Device() Device {
+// Device returns what the device says. The caller may change it. The error is ErrNewer if it says what must be
+// understood and needs a newer Linnet, and ErrKey for a zero Record.
+func (r Record) Device() (Device, error) {
 	if r.IsZero() {
-		return Device{}
+		return Device{}, ErrKey
 	}
-	_, d, err := parseRecord([]byte(r.raw))
+	outer, _, err := parseRecord([]byte(r.raw))
 	if err != nil {
 		panic("descriptor: a verified record is refused: " + err.Error())
 	}
-	return d
+	return parseDevice(outer.Signed)
 }
 
 // AppendTo appends the record as it travelled, at most RecordSize bytes.

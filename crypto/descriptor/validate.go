@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// nodesAhead is how many periods before its own a descriptor is good for the nodes of the DHT.
+const nodesAhead = 1
+
 // Validate tells whether a node of the DHT keeps this value under this key now. It looks at what is cheap first, and
 // needs to know nothing of the account: at most some 10 µs go into garbage, and a signature is verified only for what
 // was worked for.
@@ -20,33 +23,57 @@ import (
 //	ErrWork       no work
 //	ErrSignature  not signed by the key
 func Validate(dht string, value []byte, now time.Time) error {
+	return validate(dht, value, now, nodesAhead)
+}
+
+// ValidateAhead tells whether a relay keeps this value under this key now, to put it when its time comes: all that
+// Validate asks, of periods up to AheadPeriods + 1 after now's, so that the relay's clock may be behind by a border. A
+// signing time may lie up to MaxAhead after the moment from which on relays and devices put the value, Early before its
+// period: then nodes will take it. The errors are those of Validate.
+func ValidateAhead(dht string, value []byte, now time.Time) error {
+	return validate(dht, value, now, AheadPeriods+1)
+}
+
+func validate(dht string, value []byte, now time.Time, ahead Period) error {
 	key, err := ParseKey(dht)
 	if err != nil {
 		return err
 	}
-	return validate(key, value, now, MaxAhead)
+	if _, err := checkHeader(value, now, ahead); err != nil {
+		return err
+	}
+	return checkSignature(key, value)
 }
 
-// validate is Validate for a clock that may be behind the signer's by so much.
-func validate(key BlindedKey, value []byte, now time.Time, ahead time.Duration) error {
+// checkHeader looks at what costs nothing, for periods from the one before now's to so many after it.
+func checkHeader(value []byte, now time.Time, ahead Period) (header, error) {
 	if len(value) != Size {
-		return ErrSize
+		return header{}, ErrSize
 	}
 	h := parseHeader(value)
+	current, signed := PeriodOf(now), now
+	if ahead > nodesAhead {
+		signed = h.period.put(now)
+	}
 	switch {
 	case h.version != version:
-		return ErrNewer
-	case !h.period.near(now):
-		return ErrPeriod
+		return header{}, ErrNewer
+	case h.period > current+ahead || h.period+1 < current:
+		return header{}, ErrPeriod
 	case h.replica >= Replicas:
-		return ErrReplica
-	case h.time > millis(now.Add(ahead)):
-		return ErrFuture
+		return header{}, ErrReplica
+	case h.time > millis(signed.Add(MaxAhead)):
+		return header{}, ErrFuture
 	case h.notAfter != h.period.notAfter():
-		return ErrNotAfter
+		return header{}, ErrNotAfter
 	case millis(now) > h.notAfter:
-		return ErrExpired
+		return header{}, ErrExpired
 	}
+	return h, nil
+}
+
+// checkSignature looks for the work, and verifies the signature of what was worked for.
+func checkSignature(key BlindedKey, value []byte) error {
 	rest := restOf(value, offsetWork, offsetSignature)
 	nonce := value[offsetWork:offsetNonce]
 	if !checkWork(key, rest, nonce) {

@@ -33,6 +33,7 @@ type blindingVector struct {
 	Clock       hexBytes `json:"clock_key"`
 	Now         uint64   `json:"signed_at"`
 	SigningTime uint64   `json:"signing_time"`
+	Again       uint64   `json:"signing_time_replacing_it"` // at the same moment
 }
 
 type sealedVector struct {
@@ -41,7 +42,7 @@ type sealedVector struct {
 	Period   Period   `json:"period"`
 	Replica  uint8    `json:"replica"`
 	Now      uint64   `json:"signed_at"`
-	Jitter   uint64   `json:"jitter"`
+	Replaces uint64   `json:"replaces"` // 0 if none
 	Nonce    hexBytes `json:"nonce"`
 	Hedge    hexBytes `json:"hedge"`
 	Work     uint64   `json:"work_from,string"`
@@ -73,7 +74,9 @@ var golden = map[string]string{
 	"Ada's descriptor":      "0ab19ff473f95353cb9d978a2118bcfbe449f625528f051db33cebc849177194",
 	"the relay's record":    "a32f5e67b926ce09abb8b396a95a897eaaeb0d44de4881d4ed682c8d4f8c3c25",
 	"where the relay is":    "d3db39dbde3f1a9058d0e6489b075528eea5d28c1036cd4adf2d03c6f9710e6e",
-	"Ada's time, 9 d early": "2026-12-12T05:43:22.529Z",
+	"Ada's time, 9 d early": "2014-01-14T08:42:24.511Z",
+	"Ada's time at 10:40":   "2026-10-02T07:10:49.743Z",
+	"Ada's next at 10:40":   "2026-10-04T03:28:45.262Z",
 }
 
 func TestGolden(t *testing.T) {
@@ -86,13 +89,16 @@ func TestGolden(t *testing.T) {
 	value := sha256.Sum256(sealed.Value)
 	node := must[[]byte](t)(nodeOf(t).seal(transportOf(t, "relay"), time.Time{}, start, 7))
 	nodeSum := sha256.Sum256(node)
-	ahead := s.aheadTime(at.Period.start(), at.Period.start()-9*86400_000)
+	ahead := s.signingTime(at.Period, at.Period.Start().Add(-9*24*time.Hour), 0)
+	live := s.signingTime(at.Period, start, 0)
 	for name, got := range map[string]string{
 		"Ada's key today":       hex.EncodeToString(key[:]),
 		"Ada's descriptor":      hex.EncodeToString(value[:]),
 		"the relay's record":    hex.EncodeToString(nodeSum[:]),
 		"where the relay is":    hex.EncodeToString([]byte(NodeKey(transportOf(t, "relay").Public()))[len(nodeKeyPrefix):]),
 		"Ada's time, 9 d early": fromMillis(ahead).Format(time.RFC3339Nano),
+		"Ada's time at 10:40":   fromMillis(live).Format(time.RFC3339Nano),
+		"Ada's next at 10:40":   fromMillis(s.signingTime(at.Period, start, live)).Format(time.RFC3339Nano),
 	} {
 		if got != golden[name] {
 			t.Errorf("%s: got %s, want %s", name, got, golden[name])
@@ -113,7 +119,7 @@ func TestVectors(t *testing.T) {
 		k := must[BlindedKey](t)(Blind(identity.DiscoveryKey(b.Public), at))
 		if d.Public() != identity.DiscoveryKey(b.Public) || k != BlindedKey(b.Blinded) || s.public != k ||
 			!bytes.Equal(s.scalar.Bytes(), b.Scalar) || !bytes.Equal(s.prefix[:], b.Prefix) || !bytes.Equal(s.clock[:], b.Clock) ||
-			s.signingTime(b.Period, fromMillis(b.Now), 0, 0) != b.SigningTime {
+			s.signingTime(b.Period, fromMillis(b.Now), 0) != b.SigningTime || s.signingTime(b.Period, fromMillis(b.Now), b.SigningTime) != b.Again {
 			t.Errorf("blinding %d", i)
 		}
 	}
@@ -123,7 +129,7 @@ func TestVectors(t *testing.T) {
 		fresh := drawn{work: r.Work}
 		copy(fresh.nonce[:], r.Nonce)
 		copy(fresh.hedge[:], r.Hedge)
-		got := s.seal(d.Public(), Place{r.Period, r.Replica}, s.signingTime(r.Period, fromMillis(r.Now), 0, r.Jitter), r.Body, fresh)
+		got := s.seal(d.Public(), Place{r.Period, r.Replica}, s.signingTime(r.Period, fromMillis(r.Now), r.Replaces), r.Body, fresh)
 		if !bytes.Equal(got.Value, r.Value) || got.Key.DHT() != string(r.DHT) {
 			t.Errorf("sealed %d is another", i)
 		}
@@ -162,18 +168,25 @@ func writeVectors(t *testing.T) {
 		public := d.Public()
 		b.Seed, b.Public, b.Period, b.Replica = d.AppendTo(nil), public[:], at.Period, at.Replica
 		b.Blinded, b.Scalar, b.Prefix, b.Clock = s.public[:], s.scalar.Bytes(), s.prefix[:], s.clock[:]
-		b.Now, b.SigningTime = millis(start), s.signingTime(at.Period, start, 0, 0)
+		b.Now, b.SigningTime = millis(start), s.signingTime(at.Period, start, 0)
+		b.Again = s.signingTime(at.Period, start, b.SigningTime)
 	}
 	ada := personOf(t, "Ada", 2, 1)
 	account := ada.view.Account()
-	for i, at := range []Place{placeOf(start), {PeriodOf(start) + 3, 1}} {
+	var replaces time.Time
+	for i, at := range []Place{placeOf(start), {PeriodOf(start) + 3, 1}, placeOf(start)} {
 		v.Sealed = append(v.Sealed, sealedVector{})
 		r := &v.Sealed[i]
 		c := ada.content(t, uint64(i+1))
 		fresh := drawnOf(at.Period.Start().String())
-		fresh.jitter %= 60_001
-		s := must[Sealed](t)(c.seal(ada.discovery, at, time.Time{}, start, fresh))
-		r.Seed, r.Account, r.Period, r.Replica, r.Now, r.Jitter = ada.discovery.AppendTo(nil), account[:], at.Period, at.Replica, millis(start), fresh.jitter
+		if i == 2 { // replaces the first, and carries what needs a newer Linnet
+			replaces = fromMillis(parseHeader(v.Sealed[0].Value).time)
+			newer := must[[]byte](t)(signRaw(t, ada, newerSigned(1, 9)))
+			c = c.with(must[Record](t)(ParseRecord(newer, ada.entries[0])))
+		}
+		s := must[Sealed](t)(c.seal(ada.discovery, at, replaces, start, fresh))
+		r.Replaces = millis(replaces)
+		r.Seed, r.Account, r.Period, r.Replica, r.Now = ada.discovery.AppendTo(nil), account[:], at.Period, at.Replica, millis(start)
 		r.Nonce, r.Hedge, r.Work, r.Body = fresh.nonce[:], fresh.hedge[:], fresh.work, must[[]byte](t)(c.marshal())
 		r.DHT, r.Value, r.Validate = hexBytes(s.Key.DHT()), s.Value, max(at.Period.start(), millis(start))
 	}

@@ -61,7 +61,7 @@ func drawnOf(name string) (d drawn) {
 	copy(d.nonce[:], secretOf("nonce "+name))
 	d.hedge = fixed("hedge " + name)
 	b := secretOf("work " + name)
-	d.work, d.jitter = binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])
+	d.work = binary.BigEndian.Uint64(b)
 	return d
 }
 
@@ -167,7 +167,7 @@ func (p *person) forge(t fataler, at Place, change func(value []byte), plain []b
 	nonce := findWork(s.public, rest, 0)
 	copy(value[offsetWork:], nonce[:])
 	sig := s.sign(signedOf(nonce[:], rest), [32]byte{})
-	return Sealed{at, s.public, append(value, sig[:]...)}
+	return Sealed{at, s.public, append(value, sig[:]...), fromMillis(parseHeader(value).time)}
 }
 
 func plainOf(t fataler, body any) []byte {

@@ -78,10 +78,13 @@ const (
 	LabelTokenKey      Label = "linnet token key v1"      //nolint:gosec // KDF: what owner and relay share → MAC key of tokens; a label, no credential
 	LabelToken         Label = "linnet token v1"          //nolint:gosec // MAC: a token; a label, no credential
 	LabelStrangerWork  Label = "linnet stranger work v1"  // SHA-256: challenge ‖ box (32) ‖ post name (32) ‖ nonce
-	LabelCustody       Label = "linnet custody v1"        // Ed25519 by the relay: box ‖ post name ‖ size ‖ until
-	LabelCustodyCommit Label = "linnet custody commit v1" // Ed25519 by the relay: root of a commit group's Merkle tree
+	LabelChallenge     Label = "linnet challenge v1"      // MAC by the relay, for itself: box ‖ time (8) ‖ bits (1)
+	LabelRelayAddress  Label = "linnet relay address v1"  // hash: checksum of a relay's address
+	LabelOrigin        Label = "linnet origin v1"         // MAC by the relay, for itself: a range of addresses
+	LabelCustody       Label = "linnet custody v1"        // hash, leaf of a Merkle tree: box ‖ post name ‖ size (4) ‖ until (8)
+	LabelCustodyCommit Label = "linnet custody commit v1" // Ed25519 by the relay: count (2) ‖ root of a commit group's Merkle tree
 	LabelRelayTime     Label = "linnet relay time v1"     // Ed25519 by the relay: nonce ‖ time
-	LabelShelf         Label = "linnet shelf chain v1"    // hash: chain of a shelf's posts
+	LabelShelf         Label = "linnet shelf chain v1"    // hash: chain of a box's posts
 	LabelShelfReader   Label = "linnet shelf reader v1"   // MAC: capability of a reader
 )
 
@@ -97,6 +100,8 @@ const (
 	LabelVault      Label = "linnet vault v1"        // KDF: seal of the vault's records
 	LabelErase      Label = "linnet erase v1"        // KDF: seal of session state under the erase key
 	LabelBackup     Label = "linnet backup v1"       // KDF: seal of a backup
+	LabelTokenName  Label = "linnet token name v1"   //nolint:gosec // MAC under what owner and relay share: account (32) ‖ device (1)?, or an invite's token → class and ID; a label, no credential
+	LabelOnce       Label = "linnet send once v1"    // MAC under a device's identity key: recipient (32) ‖ key → message ID
 )
 
 // Labels of crypto itself, the front door.

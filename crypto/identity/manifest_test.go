@@ -361,7 +361,8 @@ func someDevices(t fataler, a Account, n int) (raw []canon.Raw) {
 // nineDevices is what canon would not write.
 func nineDevices(t fataler, m *Manifest) []byte {
 	o := outerOf(t, m)
-	b := bytes.Replace(o.Signed, []byte{0x03, 0x83}, []byte{0x03, 0x89}, 1)
+	three := append([]byte{0x03, 0x83}, m.Devices()[0].raw...) // the list, and not two bytes of a hash that look like it
+	b := bytes.Replace(o.Signed, three, append([]byte{0x03, 0x89}, three[2:]...), 1)
 	at := bytes.LastIndex(b, append([]byte{0x04, 0x50}, m.revoked[:]...))
 	var more []byte
 	for _, raw := range someDevices(t, m.Account(), 6) {

@@ -133,6 +133,10 @@ func (r *Record) Remote() Party { return r.remote }
 // Usable tells whether Encrypt would find a session at this time.
 func (r *Record) Usable(now time.Time) bool { return r.usable(now) == nil }
 
+// Unanswered tells whether Encrypt would make a PreKeySignalMessage: this side opened the current session, and has no
+// answer in it yet.
+func (r *Record) Unanswered() bool { return r.current != nil && r.current.pending != nil }
+
 func (r *Record) usable(now time.Time) error {
 	if r.current == nil {
 		return ErrNoSession
@@ -180,6 +184,17 @@ func (r *Record) Initiate(identity xeddsa.PrivateKey, registrationID uint32, b *
 		p.preKeyID = b.OneTimePreKeyID
 	}
 	return r.with(&conversation{baseKey: o.BaseKey, ratchet: state, pending: p}), nil
+}
+
+// Trimmed returns the Record with at most so many archived sessions, the newest: the oldest are forgotten, and what comes in
+// them does not open any more. It is for owners whose store has a limit of its own.
+func (r *Record) Trimmed(archived int) *Record {
+	if archived >= len(r.archived) {
+		return r
+	}
+	n := *r
+	n.archived = slices.Clip(r.archived[:max(archived, 0)])
+	return &n
 }
 
 // Encrypt returns the Record after one message on the current session, and the message. The plaintext is at most

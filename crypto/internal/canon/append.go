@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 )
@@ -8,15 +9,13 @@ import (
 // appendTo appends the encoding of v, which has this shape.
 func (s *shape) appendTo(b []byte, v reflect.Value) ([]byte, error) {
 	switch s.kind {
-	case kindItem:
-		return s.appendItem(b, v)
+	case kindItem, kindFixed:
+		return s.appendItem(b, v), nil
 	case kindText, kindBytes:
 		if v.Len() > s.limit {
 			return nil, ErrSize
 		}
-		return s.appendItem(b, v)
-	case kindFixed:
-		return s.appendItem(b, v)
+		return s.appendItem(b, v), nil
 	case kindRaw:
 		if v.Len() > s.limit {
 			return nil, ErrSize
@@ -44,16 +43,28 @@ func (s *shape) appendTo(b []byte, v reflect.Value) ([]byte, error) {
 	}
 }
 
-// appendItem leaves the item to fxamacker/cbor.
-func (s *shape) appendItem(b []byte, v reflect.Value) ([]byte, error) {
-	if s.kind == kindBytes && v.IsNil() {
-		return append(b, majorBytes<<5), nil // it would be null
+// appendItem appends an integer, a bool or a string.
+func (s *shape) appendItem(b []byte, v reflect.Value) []byte {
+	switch {
+	case s.kind == kindText: // that it is UTF-8 is seen when the whole is checked
+		return append(appendHead(b, majorText, uint64(v.Len())), v.String()...)
+	case s.kind == kindBytes || s.kind == kindFixed && v.CanAddr():
+		return append(appendHead(b, majorBytes, uint64(v.Len())), v.Bytes()...)
+	case s.kind == kindFixed:
+		b = appendHead(b, majorBytes, uint64(v.Len()))
+		for i := range v.Len() {
+			b = append(b, byte(v.Index(i).Uint()))
+		}
+		return b
+	case v.CanUint():
+		return appendHead(b, majorUint, v.Uint())
+	case v.CanInt():
+		return appendKey(b, v.Int())
+	case v.Bool():
+		return appendHead(b, majorOther, valueTrue)
+	default:
+		return appendHead(b, majorOther, valueFalse)
 	}
-	item, err := encoder.Marshal(v.Interface())
-	if err != nil {
-		return nil, ErrMalformed
-	}
-	return append(b, item...), nil
 }
 
 // appendMap appends a struct: its fields and its unknown pairs, in the order of their keys.
@@ -70,7 +81,7 @@ func (s *shape) appendMap(b []byte, v reflect.Value) ([]byte, error) {
 	}
 	b = appendHead(b, majorMap, uint64(n))
 	for _, f := range s.fields {
-		key := string(appendKey(nil, f.key))
+		key := f.encoded
 		for len(unknown) > 0 && strings.Compare(unknown[0], key) < 0 { // a pair sorts as its key: no key begins another
 			b = append(b, unknown[0]...)
 			unknown = unknown[1:]
@@ -107,7 +118,7 @@ func (s *shape) empty(v reflect.Value) bool {
 				return false
 			}
 		}
-		return s.unknown == closed || v.Field(s.unknown).Len() == 0
+		return s.unknown < 0 || v.Field(s.unknown).Len() == 0
 	default:
 		return v.IsZero()
 	}
@@ -116,8 +127,11 @@ func (s *shape) empty(v reflect.Value) bool {
 // splitUnknown returns the pairs of a struct's Unknown. That they are in order and clash with no field is seen when the
 // whole is written and checked.
 func (s *shape) splitUnknown(v reflect.Value) (pairs []string, err error) {
-	if s.unknown == closed {
+	switch s.unknown {
+	case closed:
 		return nil, nil
+	case passing:
+		panic(fmt.Sprintf("canon: %v is only read", v.Type()))
 	}
 	u := v.Field(s.unknown).String()
 	for rest := []byte(u); len(rest) > 0; {

@@ -20,6 +20,9 @@
 // Where nobody may add anything, as in a map that no signature covers, a struct has a Closed in the place of its Unknown.
 // Any key that it does not know is ErrMalformed then, negative or not.
 //
+// Whoever carries what it cannot read, and must know whose it is and which of two is newer, reads these keys alone, into
+// a struct with a Rest in that place: all other keys are passed over, negative ones too. It is only read, never written.
+//
 // Every length has a limit that is checked before memory is taken: of the whole by an argument, of each part by a
 // struct tag.
 //
@@ -28,22 +31,22 @@
 //		ISBN    [13]byte      `cbor:"2,keyasint"`                       // exactly 13 bytes
 //		Pages   uint16        `cbor:"3,keyasint,omitempty"`             // left out if zero, and never zero on the wire
 //		Authors []string      `cbor:"4,keyasint" max:"10" each:"40"`    // at most 10, of at most 40 bytes
-//		Unknown canon.Unknown `cbor:"-"`                                // every struct has it, or a Closed
+//		Unknown canon.Unknown `cbor:"-"`                                // every struct has it, a Closed or a Rest
 //	}
 //
 // Fields may be unsigned and signed integers, bool, string, []byte, [n]byte, Raw, structs of this kind, pointers to
 // such structs and to integers (omitempty; nil if absent), and slices of all these but pointers. Any other type, and a
 // missing limit, is a mistake in the program: it panics when the type is first used.
 //
-// The items themselves are coded by fxamacker/cbor in its strict mode; this package holds them to the form above.
+// The tests hold it to fxamacker/cbor: that writes what this writes, and reads what this accepts.
 package canon
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
-
-	"github.com/fxamacker/cbor/v2"
+	"sync"
 )
 
 // MaxDepth is how deep arrays and maps may be nested; the outermost counts.
@@ -66,26 +69,22 @@ type Unknown string
 // Closed stands in a struct in the place of Unknown, if its map has no other keys than those of its fields.
 type Closed struct{}
 
+// Rest stands in a struct in the place of Unknown, if it reads a few keys of a map and nothing of what the map means: it
+// keeps none of the others, and takes no offence at any. To Marshal such a struct is a mistake in the program.
+type Rest struct{}
+
 // Raw is one CBOR item as it travelled, for what is hashed, signed or read later. Its form is checked, its meaning is
 // not.
 type Raw []byte
 
-// decoder and encoder code single items. Their modes cannot fail: TestModes asks.
-var (
-	decoder, _ = cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TagsMd:            cbor.TagsForbidden,
-		MaxNestedLevels:   MaxDepth,
-		UTF8:              cbor.UTF8RejectInvalid,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-	}.DecMode()
-	encoder, _ = cbor.CoreDetEncOptions().EncMode()
-)
+// spaces are where bodies are put together. Most fit in, and so take memory once, and no more than they need.
+var spaces = sync.Pool{New: func() any { return new([spaceSize]byte) }}
+
+const spaceSize = 1 << 10
 
 // Marshal returns the encoding of a struct, or of a pointer to one. It refuses what Unmarshal would refuse: ErrSize
 // for a part over its limit, ErrMalformed for text that is not UTF-8, a Raw that is no item and an Unknown that is not
-// what Unmarshal left there. What it writes, Unmarshal reads, given room. It may be called by several goroutines at once.
+// what Unmarshal left there. It panics for a struct with a Rest. What it writes, Unmarshal reads, given room. It may be called by several goroutines at once.
 func Marshal(v any) ([]byte, error) {
 	value := reflect.ValueOf(v)
 	if value.Kind() == reflect.Pointer && !value.IsNil() {
@@ -94,11 +93,19 @@ func Marshal(v any) ([]byte, error) {
 	if value.Kind() != reflect.Struct {
 		panic(fmt.Sprintf("canon: %T is no struct", v))
 	}
-	b, err := shapeOf(value.Type()).appendTo(nil, value)
+	space := spaces.Get().(*[spaceSize]byte)
+	defer func() {
+		clear(space[:]) // it may have been secret
+		spaces.Put(space)
+	}()
+	b, err := shapeOf(value.Type()).appendTo(space[:0], value)
+	if err == nil {
+		err = Check(b)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return b, Check(b)
+	return bytes.Clone(b), nil
 }
 
 // Unmarshal reads a body of at most limit bytes into the struct that v points to. It keeps nothing of b. The error is

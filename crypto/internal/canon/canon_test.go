@@ -292,6 +292,40 @@ func TestClosed(t *testing.T) {
 	}
 }
 
+// TestRest: a struct that reads a few keys passes over all others, whatever they are, and still holds the whole to its form.
+func TestRest(t *testing.T) {
+	type first struct {
+		A    uint8 `cbor:"1,keyasint"`
+		Rest Rest  `cbor:"-"`
+	}
+	for in, want := range map[string]error{
+		"a1 01 05":                      nil,
+		"a2 0105 0205":                  nil,
+		"a2 0105 2005":                  nil, // must be understood, by whoever reads the rest
+		"a3 0105 02 81 a1 20 05 20 05":  nil,
+		"a1 20 05":                      ErrMalformed,
+		"a2 0118ff 2005":                nil,
+		"a2 01190100 2005":              ErrMalformed,
+		"a2 2005 0105":                  ErrMalformed, // out of order
+		"a3 0105 2005 2005":             ErrMalformed,
+		"a2 0105 20 9bffffffffffffffff": ErrMalformed,
+		"a2 0105 20 f6":                 ErrMalformed, // null
+		"01":                            ErrMalformed,
+	} {
+		var v first
+		b := fromHex(t, strings.ReplaceAll(in, " ", ""))
+		if err := Unmarshal(b, limit, &v); !errors.Is(err, want) || errors.Is(err, ErrNewer) || err == nil && v.A == 0 {
+			t.Errorf("%s: got %v, want %v", in, err, want)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("it is written")
+		}
+	}()
+	_, _ = Marshal(first{A: 1})
+}
+
 // TestManyUnknown: the work and memory for pairs that nobody knows are linear in their bytes.
 func TestManyUnknown(t *testing.T) {
 	in, v := manyUnknown(t, 16000)
@@ -349,6 +383,10 @@ func TestMistakes(t *testing.T) {
 		"closed and open": new(struct {
 			Unknown Unknown `cbor:"-"`
 			Closed  Closed  `cbor:"-"`
+		}),
+		"closed and passing": new(struct {
+			Closed Closed `cbor:"-"`
+			Rest   Rest   `cbor:"-"`
 		}),
 		"no key": new(struct {
 			A       uint8
@@ -409,12 +447,6 @@ func TestMistakes(t *testing.T) {
 				f()
 			}()
 		}
-	}
-}
-
-func TestModes(t *testing.T) {
-	if decoder == nil || encoder == nil {
-		t.Fatal("fxamacker/cbor refuses our modes")
 	}
 }
 

@@ -2,6 +2,7 @@ package canon
 
 import (
 	"bytes"
+	"math"
 	"reflect"
 	"slices"
 )
@@ -14,9 +15,9 @@ func (s *shape) parse(b []byte, v reflect.Value) error {
 	}
 	switch s.kind {
 	case kindItem:
-		return s.parseItem(b, major, v)
+		return parseItem(major, arg, v)
 	case kindText, kindBytes, kindFixed:
-		return s.parseString(b, major, arg, v)
+		return s.parseString(major, arg, rest, v)
 	case kindRaw:
 		if len(b) > s.limit {
 			return ErrSize
@@ -39,16 +40,32 @@ func (s *shape) parse(b []byte, v reflect.Value) error {
 	}
 }
 
-// parseItem leaves an integer or bool to fxamacker/cbor, which refuses what the field cannot hold.
-func (s *shape) parseItem(b []byte, major byte, v reflect.Value) error {
-	number := major == majorUint || major == majorNeg
-	if number == (v.Kind() == reflect.Bool) || decoder.Unmarshal(b, v.Addr().Interface()) != nil {
+// parseItem reads an integer or bool, and refuses what the field cannot hold.
+func parseItem(major byte, arg uint64, v reflect.Value) error {
+	switch {
+	case v.Kind() == reflect.Bool && major == majorOther:
+		v.SetBool(arg == valueTrue)
+		return nil
+	case v.CanUint() && major == majorUint && !v.OverflowUint(arg):
+		v.SetUint(arg)
+		return nil
+	case v.CanInt() && (major == majorUint || major == majorNeg) && arg <= math.MaxInt64:
+		n := int64(arg)
+		if major == majorNeg {
+			n = -1 - n
+		}
+		if v.OverflowInt(n) {
+			return ErrMalformed
+		}
+		v.SetInt(n)
+		return nil
+	default:
 		return ErrMalformed
 	}
-	return nil
 }
 
-func (s *shape) parseString(b []byte, major byte, arg uint64, v reflect.Value) error {
+// parseString reads text or bytes, of which arg are here: Check has seen to that, and that text is UTF-8.
+func (s *shape) parseString(major byte, arg uint64, b []byte, v reflect.Value) error {
 	want := byte(majorBytes)
 	if s.kind == kindText {
 		want = majorText
@@ -61,10 +78,12 @@ func (s *shape) parseString(b []byte, major byte, arg uint64, v reflect.Value) e
 	case arg > uint64(s.limit):
 		return ErrSize
 	case arg == 0: // nil, as everywhere for what is empty
-		return nil
-	}
-	if decoder.Unmarshal(b, v.Addr().Interface()) != nil {
-		return ErrMalformed
+	case s.kind == kindText:
+		v.SetString(string(b))
+	case s.kind == kindFixed:
+		copy(v.Bytes(), b)
+	default:
+		v.SetBytes(bytes.Clone(b))
 	}
 	return nil
 }
@@ -93,11 +112,12 @@ func (s *shape) parseArray(b []byte, n uint64, v reflect.Value) error {
 // parseMap reads n pairs into a struct. It looks through all keys first: if one must be understood and is not, nothing
 // else in the map need mean what it meant.
 func (s *shape) parseMap(b []byte, n uint64, v reflect.Value) error {
-	pairs, unknown, err := s.sort(b, n)
+	var space [24][]byte // most have fewer fields
+	pairs, unknown, err := s.sort(space[:], b, n)
 	if err != nil {
 		return err
 	}
-	if s.unknown != closed {
+	if s.unknown >= 0 {
 		v.Field(s.unknown).SetString(string(unknown))
 	}
 	for i, f := range s.fields {
@@ -119,9 +139,11 @@ func (s *shape) parseMap(b []byte, n uint64, v reflect.Value) error {
 }
 
 // sort returns the values of the fields, in their order, nil for those that are absent, and the pairs that belong to
-// no field.
-func (s *shape) sort(b []byte, n uint64) (values [][]byte, unknown []byte, err error) {
-	values = make([][]byte, len(s.fields))
+// no field. It takes space for the values, if that is enough.
+func (s *shape) sort(space [][]byte, b []byte, n uint64) (values [][]byte, unknown []byte, err error) {
+	if values = space[:min(len(s.fields), len(space))]; len(values) < len(s.fields) {
+		values = make([][]byte, len(s.fields))
+	}
 	var newer bool
 	for range n {
 		key, value, err := readKey(b)
@@ -138,6 +160,7 @@ func (s *shape) sort(b []byte, n uint64) (values [][]byte, unknown []byte, err e
 			values[i] = value[:len(value)-len(rest)]
 		case s.unknown == closed:
 			return nil, nil, ErrMalformed
+		case s.unknown == passing:
 		case key < 0:
 			newer = true
 		default:

@@ -13,7 +13,7 @@ import (
 type kind int
 
 const (
-	kindItem    kind = iota // an integer or bool: fxamacker/cbor knows all about it
+	kindItem    kind = iota // an integer or bool
 	kindText                // string
 	kindBytes               // []byte
 	kindFixed               // [n]byte
@@ -29,16 +29,20 @@ type shape struct {
 	limit   int     // bytes, or elements of a slice
 	elem    *shape  // of slices and pointers
 	fields  []field // of structs, by the bytes of their keys
-	unknown int     // index of a struct's Unknown, or closed
+	unknown int     // index of a struct's Unknown, or closed, or passing
 }
 
-// closed is the index of the Unknown of a struct that has a Closed instead.
-const closed = -1
+// What stands for the index of the Unknown of a struct that has a Closed or a Rest instead.
+const (
+	closed  = -1
+	passing = -2
+)
 
 // field is one field of a struct.
 type field struct {
 	*shape
 	key      int64
+	encoded  string // of the key
 	index    int
 	optional bool
 }
@@ -49,6 +53,7 @@ var (
 	typeRaw     = reflect.TypeFor[Raw]()
 	typeUnknown = reflect.TypeFor[Unknown]()
 	typeClosed  = reflect.TypeFor[Closed]()
+	typeRest    = reflect.TypeFor[Rest]()
 )
 
 // shapeOf returns the shape of a struct type. It panics if the type cannot be a body.
@@ -76,6 +81,8 @@ func structShape(t reflect.Type, depth int) *shape {
 			s.unknown, places = i, places+1
 		case f.Type == typeClosed && f.Tag.Get("cbor") == "-":
 			s.unknown, places = closed, places+1
+		case f.Type == typeRest && f.Tag.Get("cbor") == "-":
+			s.unknown, places = passing, places+1
 		default:
 			s.fields = append(s.fields, makeField(t, f, i, depth))
 		}
@@ -116,7 +123,7 @@ func makeField(t reflect.Type, f reflect.StructField, index, depth int) field {
 	if s == nil || s.kind == kindPointer && !optional {
 		panic(fmt.Sprintf("canon: %v.%s cannot be in a body, or lacks a limit", t, f.Name))
 	}
-	return field{s, key, index, optional}
+	return field{s, key, string(appendKey(nil, key)), index, optional}
 }
 
 // shapeOfField returns nil for what cannot be in a body.
