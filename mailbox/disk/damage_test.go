@@ -1,0 +1,186 @@
+package disk
+
+import (
+	"context"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/linnetmesh/linnet/mailbox"
+)
+
+// copied returns a copy of a folder of a store, as after kill -9.
+func copied(t *testing.T, folder string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(to, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// readable counts the posts of boxes that can be read, and fails the test if one is not what was put.
+func readable(t *testing.T, s *Store, boxes int) (n, lost int) {
+	t.Helper()
+	for i := range boxes {
+		all, err := s.Fetch(t.Context(), boxID(i), 0, 1<<20, 1<<30)
+		if err != nil {
+			t.Errorf("box %d: %v", i, err)
+			continue
+		}
+		for _, p := range all {
+			if mailbox.NameOf(p.Bytes) != p.Name {
+				t.Error("it gives bytes that are not what was put")
+			}
+		}
+		b, err := s.Box(t.Context(), boxID(i))
+		if err != nil {
+			t.Errorf("box %d: %v", i, err)
+		}
+		if int(b.Posts) != len(all) {
+			t.Errorf("box %d: %d posts of %d", i, len(all), b.Posts)
+		}
+		n, lost = n+len(all), lost+int(b.Lost)
+	}
+	return n, lost
+}
+
+// TestFlippedByte flips one byte in each sort of file, at many places, in a folder that was closed and in one whose process
+// was killed: the store opens, gives all the rest, says what is damaged, takes more, and compacts. LINNET_FLIPS has it flip
+// more of them.
+func TestFlippedByte(t *testing.T) {
+	const boxes, each = 6, 60
+	folder := t.TempDir()
+	s := open(t, folder)
+	for i := range boxes {
+		makeBox(t, s, i)
+	}
+	for n := uint64(0); n < each; n++ {
+		for i := range boxes {
+			put(t, s, i, 1000*uint64(i)+n, 1000*uint64(i)+n+1)
+		}
+		if n == each/2 {
+			if err := s.badger.flush(); err != nil { // half of it in a table
+				t.Fatal(err)
+			}
+		}
+	}
+	killed := copied(t, folder)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for what, from := range map[string]string{"killed": killed, "closed": folder} {
+		var files []string
+		err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() && filepath.Base(path) != "lock" && filepath.Base(path) != "ballast" {
+				files = append(files, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			name, err := filepath.Rel(from, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end := len(b)
+			for end > 0 && b[end-1] == 0 {
+				end--
+			}
+			if end == 0 {
+				continue
+			}
+			places := []int{random.IntN(end)}
+			if os.Getenv("LINNET_FLIPS") != "" {
+				places = append(places, 0, random.IntN(end), random.IntN(end))
+			} else if what == "closed" && filepath.Ext(name) != ".vlog" {
+				continue
+			}
+			if filepath.Ext(name) == ".sst" { // the index at the end is not mended: what it knew is lost, and named
+				for i := range places {
+					places[i] = min(places[i], end*9/10)
+				}
+			}
+			for _, at := range places {
+				damaged := copied(t, from)
+				b[at] ^= 0x21
+				if err := os.WriteFile(filepath.Join(damaged, name), b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				b[at] ^= 0x21
+				s, err := Open(Config{Folder: damaged, MinFree: 1, Small: true})
+				if err != nil {
+					t.Errorf("%s: %s, byte %d of %d: %v", what, name, at, end, err)
+					continue
+				}
+				_, _ = s.Scrub(t.Context(), 1<<30)
+				n, lost := readable(t, s, boxes)
+				if n+lost < boxes*each-boxes && len(s.Damaged()) == 0 {
+					t.Errorf("%s: %s, byte %d of %d: %d posts, %d lost, and nobody says so", what, name, at, end, n, lost)
+				}
+				if n < boxes*each-3*boxes && filepath.Ext(name) != ".sst" {
+					t.Errorf("%s: %s, byte %d of %d: only %d posts are left, damaged %v", what, name, at, end, n, s.Damaged())
+				}
+				put(t, s, 0, 9000, 9003)
+				s.badger.deleted.Store(flushAfter)
+				if err := s.Tidy(context.Background()); err != nil {
+					t.Errorf("%s: %s, byte %d of %d: tidying: %v", what, name, at, end, err)
+				}
+				if err := s.Close(); err != nil {
+					t.Errorf("%s: %s, byte %d of %d: %v", what, name, at, end, err)
+				}
+				if s, err = Open(Config{Folder: damaged, MinFree: 1, Small: true}); err != nil {
+					t.Errorf("%s: %s, byte %d of %d: again: %v", what, name, at, end, err)
+					continue
+				}
+				again, _ := readable(t, s, boxes)
+				if again < n+3 {
+					t.Errorf("%s: %s, byte %d of %d: %d posts became %d", what, name, at, end, n+3, again)
+				}
+				t.Logf("%s: %s, byte %d of %d: %d posts, %d lost, %v", what, name, at, end, n, lost, s.Damaged())
+				_ = s.Close()
+			}
+		}
+	}
+}
+
+// TestDamagedPost loses a post while the store is open: it is passed over, counted once, and may be put again.
+func TestDamagedPost(t *testing.T) {
+	s := open(t, t.TempDir())
+	makeBox(t, s, 0)
+	put(t, s, 0, 0, 5)
+	key := postKey(s.keys.place(boxID(0)), 3, 1000)
+	for _, value := range [][]byte{make([]byte, 700), nil} {
+		if err := s.badger.commit(map[string][]byte{string(key): value}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if n, lost := readable(t, s, 1); n != 4 || lost == 0 {
+				t.Errorf("%d posts, %d lost", n, lost)
+			}
+		}
+		put(t, s, 0, 2, 3)
+		if n, _ := readable(t, s, 1); n != 5 {
+			t.Errorf("%d posts after it was put again", n)
+		}
+		key = postKey(s.keys.place(boxID(0)), 6, 1000)
+	}
+	if st := s.Stats(); st.Lost != 2 || st.Posts != 5 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// FuzzMendLog mends what is no log.
+func FuzzMendLog(f *testing.F) {
+	f.Add([]byte("a log that is none, and rather short"))
+	f.Fuzz(func(_ *testing.T, b []byte) { mendLog(b) })
+}

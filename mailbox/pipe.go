@@ -1,0 +1,174 @@
+package mailbox
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/linnetmesh/linnet/crypto/identity"
+	"github.com/linnetmesh/linnet/p2p/frame"
+)
+
+const (
+	// patience is how long one frame may take, and one write.
+	patience = 30 * time.Second
+	// roomy is how many bytes may wait to be written before who has time waits.
+	roomy = 256 << 10
+)
+
+// pipe is a connection on which both sides send frames when they like. What is sent goes into a queue, from which one
+// goroutine writes as much at a time as there is.
+type pipe struct {
+	conn net.Conn
+	in   *frame.Stream
+
+	mu     sync.Mutex
+	queue  [][]byte
+	size   int
+	left   int           // bytes that were dropped unwritten
+	err    error         // once set, nothing is sent any more
+	wake   chan struct{} // buffered: there is something to write
+	room   chan struct{} // closed and replaced whenever the queue was written
+	closed chan struct{}
+}
+
+func newPipe(conn net.Conn) *pipe {
+	return &pipe{
+		conn:   conn,
+		in:     frame.New(conn, frame.Max, patience),
+		wake:   make(chan struct{}, 1),
+		room:   make(chan struct{}),
+		closed: make(chan struct{}),
+	}
+}
+
+// read reads the next packet, however long nobody sends one.
+func (p *pipe) read() (packet, error) {
+	b, err := p.in.ReadWithin(0)
+	if err != nil {
+		return packet{}, err
+	}
+	return parsePacket(b)
+}
+
+// send queues a frame's body, which must not be changed any more. It never waits.
+func (p *pipe) send(b []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return p.err
+	}
+	p.queue = append(p.queue, b)
+	p.size += len(b)
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// waitRoom waits until not too much waits to be written, or stop is closed or the pipe breaks; then it is false.
+func (p *pipe) waitRoom(stop <-chan struct{}) bool {
+	for {
+		p.mu.Lock()
+		room, fits := p.room, p.size < roomy
+		p.mu.Unlock()
+		if fits {
+			return true
+		}
+		select {
+		case <-room:
+		case <-stop:
+			return false
+		case <-p.closed:
+			return false
+		}
+	}
+}
+
+// shut closes the connection, once, for a reason.
+func (p *pipe) shut(reason error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = reason
+		for _, b := range p.queue {
+			p.left += len(b)
+		}
+		p.queue, p.size = nil, 0
+		close(p.closed)
+		_ = p.conn.Close()
+	}
+}
+
+// writers are lent to pipes while they write: most are silent most of the time.
+var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 16<<10) }}
+
+// write writes what is queued until the pipe is shut. done is told how many bytes of bodies were written.
+func (p *pipe) write(done func(frames, bytes int)) {
+	for {
+		select {
+		case <-p.wake:
+		case <-p.closed:
+			return
+		}
+		p.mu.Lock()
+		queue, size := p.queue, p.size
+		p.queue = nil
+		p.mu.Unlock()
+		if len(queue) == 0 {
+			continue
+		}
+		err := p.writeAll(queue)
+		p.mu.Lock()
+		if p.err == nil {
+			p.size -= size
+			close(p.room)
+			p.room = make(chan struct{})
+		}
+		p.mu.Unlock()
+		done(len(queue), size)
+		if err != nil {
+			p.shut(err)
+			return
+		}
+	}
+}
+
+// writeAll writes frames, in as few writes as there are: length (uvarint) ‖ body, as in p2p/frame.
+func (p *pipe) writeAll(queue [][]byte) error {
+	w := writers.Get().(*bufio.Writer)
+	defer func() {
+		w.Reset(nil)
+		writers.Put(w)
+	}()
+	w.Reset(p.conn)
+	for _, b := range queue {
+		if len(b) > frame.Max {
+			return frame.ErrTooLarge
+		}
+		if err := p.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+			return err
+		}
+		var n [binary.MaxVarintLen32]byte
+		if _, err := w.Write(n[:binary.PutUvarint(n[:], uint64(len(b)))]); err != nil {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+func isNewer(err error) bool { return errors.Is(err, identity.ErrNewer) }
+
+// unsent returns how many bytes were never written, once nobody writes any more.
+func (p *pipe) unsent() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left
+}

@@ -1,0 +1,243 @@
+package mailbox
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"math"
+)
+
+const (
+	// groupPosts and groupBytes bound what shares one sync.
+	groupPosts = 512
+	groupBytes = 4 << 20
+	// maxLedgers and maxLedgerItems bound what one shard knows of boxes without asking the Store.
+	maxLedgers     = 16 << 10
+	maxLedgerItems = 128 << 10
+)
+
+// shard owns the ledgers of its boxes, and collects what is put into them.
+type shard struct {
+	s       *Server
+	ops     chan op
+	ledgers map[BoxID]*list.Element // of *ledger, last used in front
+	used    *list.List
+	items   int
+}
+
+// op is something that a shard does: a put, or anything else that needs a ledger.
+type op struct {
+	put *put
+	do  func(ctx context.Context)
+}
+
+// put is a post on its way to disk.
+type put struct {
+	c    *conn
+	id   uint32
+	box  BoxID
+	who  asker
+	name Name
+	post []byte
+	item Item // as it was admitted
+}
+
+func newShard(s *Server) *shard {
+	return &shard{s: s, ops: make(chan op, groupPosts), ledgers: make(map[BoxID]*list.Element), used: list.New()}
+}
+
+// run does one thing after the other until the context ends.
+func (h *shard) run(ctx context.Context) {
+	var group []*put
+	for {
+		select {
+		case o := <-h.ops:
+			for size := 0; ; {
+				if o.do != nil {
+					o.do(ctx)
+				} else {
+					group = append(group, o.put)
+					size += len(o.put.post)
+				}
+				if len(group) >= groupPosts || size >= groupBytes {
+					break
+				}
+				select {
+				case o = <-h.ops:
+					continue
+				default:
+				}
+				break
+			}
+			if len(group) > 0 {
+				h.commit(ctx, group)
+				clear(group)
+				group = group[:0]
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// submit gives the shard something to do; it is false if the Server ends.
+func (h *shard) submit(ctx context.Context, o op) bool {
+	select {
+	case h.ops <- o:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// with has the shard do something with a box's ledger, and awaits it. The errors are ErrNoBox, ErrClosed, what do
+// returns, and the Store's.
+func (h *shard) with(ctx context.Context, box BoxID, do func(ctx context.Context, l *ledger) error) error {
+	done := make(chan error, 1)
+	if !h.submit(ctx, op{do: func(ctx context.Context) {
+		l, err := h.ledger(ctx, box)
+		if err == nil {
+			err = do(ctx, l)
+		}
+		done <- err
+	}}) {
+		return ErrClosed
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ErrClosed
+	}
+}
+
+// ledger returns the ledger of a box, from memory or the Store.
+func (h *shard) ledger(ctx context.Context, box BoxID) (*ledger, error) {
+	if e, ok := h.ledgers[box]; ok {
+		h.used.MoveToFront(e)
+		return e.Value.(*ledger), nil
+	}
+	b, err := h.s.config.Store.Box(ctx, box)
+	if err != nil {
+		return nil, err
+	}
+	items, err := h.s.config.Store.List(ctx, box, 0, math.MaxInt)
+	if err != nil {
+		return nil, err
+	}
+	l := newLedger(h.s.self, b, items)
+	h.ledgers[box] = h.used.PushFront(l)
+	h.items += len(items)
+	for len(h.ledgers) > maxLedgers || h.items > maxLedgerItems && len(h.ledgers) > 1 {
+		h.drop(h.used.Back().Value.(*ledger).box.ID)
+	}
+	return l, nil
+}
+
+// drop forgets a ledger.
+func (h *shard) drop(box BoxID) {
+	if e, ok := h.ledgers[box]; ok {
+		h.items -= len(e.Value.(*ledger).items)
+		h.used.Remove(e)
+		delete(h.ledgers, box)
+	}
+}
+
+// gone tells a ledger, if there is one, what does not lie in the box any more.
+func (h *shard) gone(ctx context.Context, box BoxID, items []Item) {
+	h.submit(ctx, op{do: func(context.Context) {
+		if e, ok := h.ledgers[box]; ok {
+			l := e.Value.(*ledger)
+			before := len(l.items)
+			for _, i := range items {
+				l.remove(i)
+			}
+			h.items += len(l.items) - before
+		}
+	}})
+}
+
+// commit admits posts, keeps them with one sync, signs for them with one signature, answers, and wakes who listens.
+func (h *shard) commit(ctx context.Context, group []*put) {
+	s := h.s
+	lim, now := s.lim(), s.now()
+	admitted := make([]*put, 0, len(group))
+	deposits := make([]Deposit, 0, len(group))
+	full := s.config.Store.Stats().Bytes >= uint64(lim.TotalBytes)
+	for _, p := range group {
+		l, err := h.ledger(ctx, p.box)
+		if err == nil && full {
+			err = ErrDiskFull
+		}
+		if err == nil {
+			p.item, err = l.admit(lim, p.who, p.name, len(p.post), now)
+		}
+		if err != nil {
+			p.c.refuse(p.id, err)
+			p.c.done(len(p.post))
+			continue
+		}
+		if _, there := l.items[p.name]; !there {
+			h.items++
+			l.add(p.item) // so that the next of the group finds it counted; its sequence is 0 until it is kept
+		}
+		admitted = append(admitted, p)
+		deposits = append(deposits, Deposit{p.box, p.name, p.post, p.item.Token, p.item.Class, p.item.Until})
+	}
+	if len(deposits) == 0 {
+		return
+	}
+	kept := s.config.Store.Put(ctx, deposits)
+	s.count.groups.Add(1)
+
+	good := make([]custody, 0, len(kept))
+	at := make([]*put, 0, len(kept))
+	for i, k := range kept {
+		p := admitted[i]
+		if e, ok := h.ledgers[p.box]; ok {
+			l := e.Value.(*ledger)
+			if k.Err == nil {
+				l.add(k.Item)
+			} else {
+				before := len(l.items)
+				l.remove(Item{Name: p.name}) // if it is still without a sequence
+				h.items += len(l.items) - before
+			}
+		}
+		if k.Err != nil {
+			if !errors.Is(k.Err, ErrDiskFull) && !errors.Is(k.Err, ErrNoBox) {
+				s.config.Log.Error("posts were not kept", "error", k.Err)
+			}
+			if errors.Is(k.Err, ErrNoBox) {
+				h.drop(p.box)
+			}
+			p.c.refuse(p.id, k.Err)
+			p.c.done(len(p.post))
+			continue
+		}
+		if k.Old {
+			s.count.repeated.Add(1)
+		} else {
+			s.count.put.Add(1)
+			s.count.putBytes.Add(uint64(k.Size))
+		}
+		until := now.date.Add(k.Until.Sub(now.age))
+		good = append(good, custody{p.box, p.name, k.Size, unix(until)})
+		at = append(at, p)
+		if !k.Old {
+			s.hub.wake(p.box)
+		}
+	}
+	if len(good) == 0 {
+		return
+	}
+	proofs, err := certify(s.config.Key, good)
+	for i, p := range at {
+		if err != nil {
+			p.c.refuse(p.id, err)
+		} else {
+			p.c.answer(p.id, keptHead{Until: good[i].until, Proof: proofs[i]})
+		}
+		p.c.done(len(p.post))
+	}
+}
