@@ -1,0 +1,145 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/linnetmesh/linnet/node"
+)
+
+// Problem is an error of the API: problem details for HTTP APIs (RFC 9457), as application/problem+json.
+type Problem struct { //nolint:errname // the name that RFC 9457 has for it
+	Type   string `json:"type,omitempty"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	Code   Code   `json:"code" doc:"for programs"`
+	Hint   string `json:"hint,omitempty" doc:"what to do, for people"`
+}
+
+// Error is for people.
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return p.Title
+	}
+	return p.Detail
+}
+
+// GetStatus returns the HTTP status.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// Code says for programs what went wrong. Codes stay; more may come.
+type Code string
+
+// The codes, each with its HTTP status.
+const (
+	CodeInvalid   Code = "invalid"        // 400 or 422: what was asked is not in order
+	CodeToken     Code = "token"          // 401: no token, or one that is not valid
+	CodeScope     Code = "scope"          // 403: the token does not allow this
+	CodeForbidden Code = "forbidden"      // 403: wrong Host, Origin or the like
+	CodeNotFound  Code = "not_found"      // 404: no such contact, message, invite, token, operation
+	CodeAmbiguous Code = "ambiguous"      // 409: several answer to that name or beginning
+	CodeConflict  Code = "conflict"       // 409: it exists already; the idempotency key was used for something else
+	CodeBlocked   Code = "blocked"        // 409: the contact is blocked
+	CodeRevoked   Code = "revoked"        // 409: this device was taken off its account
+	CodeGone      Code = "gone"           // 410: the invite has expired, the words were confirmed
+	CodeLarge     Code = "too_large"      // 413
+	CodeMedia     Code = "media_type"     // 415: JSON only
+	CodeLocked    Code = "locked"         // 423: the account waits for its passphrase
+	CodeFull      Code = "full"           // 507: outbox, contacts or disk full
+	CodeRate      Code = "rate"           // 429
+	CodeInternal  Code = "internal"       // 500
+	CodeStopped   Code = "stopped"        // 503: the account or the daemon stops
+	CodeNoDaemon  Code = "no_daemon"      // of Client alone: nobody listens
+	CodeNoAccount Code = "no_account"     // 404: there is no such account on this machine, or none at all
+	CodeWrong     Code = "wrong_password" // 403: wrong passphrase, wrong words
+	CodeDamaged   Code = "damaged"        // 500 or 422: a backup or record is not what was written
+	CodeNewer     Code = "newer"          // 409: it needs a newer Linnet
+)
+
+// ContentType makes huma say application/problem+json.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+func problem(status int, code Code, hint, format string, args ...any) *Problem {
+	return &Problem{Title: http.StatusText(status), Status: status, Code: code, Hint: hint, Detail: fmt.Sprintf(format, args...)}
+}
+
+func init() { //nolint:gochecknoinits // huma has one place for this, for the whole process
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		p := &Problem{Title: http.StatusText(status), Status: status, Code: codeOf(status), Detail: message}
+		for _, err := range errs {
+			if err != nil {
+				p.Detail += ": " + err.Error()
+			}
+		}
+		return p
+	}
+}
+
+// codeOf returns the code for what huma finds wrong.
+func codeOf(status int) Code {
+	switch status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return CodeNotFound
+	case http.StatusRequestEntityTooLarge:
+		return CodeLarge
+	case http.StatusUnsupportedMediaType:
+		return CodeMedia
+	}
+	if status >= 500 {
+		return CodeInternal
+	}
+	return CodeInvalid
+}
+
+// known are errors of node, as the API says them.
+var known = []struct {
+	err    error
+	status int
+	code   Code
+	text   string
+	hint   string
+}{
+	{node.ErrUnknownContact, 404, CodeNotFound, "not a contact", "linnet contacts"},
+	{node.ErrUnknownMessage, 404, CodeNotFound, "no such message", "linnet history"},
+	{node.ErrBlocked, 409, CodeBlocked, "the contact is blocked", "linnet block --undo"},
+	{node.ErrRevoked, 409, CodeRevoked, "this device was taken off its account: it can read what it has, and say nothing", ""},
+	{node.ErrSelf, 400, CodeInvalid, "that is yourself", ""},
+	{node.ErrContactsFull, 507, CodeFull, "there are as many contacts as there can be", ""},
+	{node.ErrOutboxFull, 507, CodeFull, "too much waits for this contact already", "linnet status"},
+	{node.ErrInvite, 400, CodeInvalid, "that is no invite, or it was misspelt", "copy the whole link"},
+	{node.ErrInviteOver, 410, CodeGone, "the invite has expired", "ask for another"},
+	{node.ErrRelay, 400, CodeInvalid, "that is no relay's address, or it was misspelt", "copy the whole line that linnet-relay prints"},
+	{node.ErrUnknownRelay, 404, CodeNotFound, "no such relay", "linnet relay"},
+	{node.ErrRelaysFull, 507, CodeFull, "there are as many relays as there can be", "linnet relay remove"},
+	{node.ErrNoWords, 410, CodeGone, "the words are not on this device any more", ""},
+	{node.ErrWrongWords, 403, CodeWrong, "these are not the words of this account", ""},
+	{node.ErrOnce, 409, CodeConflict, "the idempotency key was used for another message", ""},
+	{node.ErrStopped, 503, CodeStopped, "the account stops", ""},
+	{node.ErrFull, 507, CodeFull, "the disk is nearly full", "make room, then try again"},
+}
+
+// problemOf returns an error as the API says it. What is not known is told to the log alone.
+func (s *Server) problemOf(err error) error {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	for _, k := range known {
+		if errors.Is(err, k.err) {
+			return problem(k.status, k.code, k.hint, "%s", k.text)
+		}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return problem(http.StatusServiceUnavailable, CodeStopped, "", "it took too long, or was given up")
+	}
+	if node.IsInvalid(err) {
+		return problem(http.StatusUnprocessableEntity, CodeInvalid, "", "%s", err)
+	}
+	s.log.Error("a call failed", "error", err)
+	return problem(http.StatusInternalServerError, CodeInternal, "linnet doctor", "something went wrong inside; the log says what")
+}

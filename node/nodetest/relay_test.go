@@ -1,0 +1,302 @@
+package nodetest
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/linnetmesh/linnet/mailbox"
+	"github.com/linnetmesh/linnet/node"
+)
+
+// post is a world with relays, for stories of post that waits.
+type postWorld struct {
+	*World
+	t   *testing.T
+	ctx context.Context //nolint:containedctx // of the test
+}
+
+func inPostWorld(t *testing.T, relays int, f func(*postWorld)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		world := New(1, 3)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*24*time.Hour)
+		defer cancel()
+		w := &postWorld{world, t, ctx}
+		defer func() {
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		for i := range relays {
+			if _, err := w.AddRelay([]string{"oak", "elm", "ash", "fir"}[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f(w)
+	})
+}
+
+func (w *postWorld) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// until waits for something, a simulated hour at most.
+func (w *postWorld) until(what string, is func() bool) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, time.Hour)
+	defer cancel()
+	if err := w.Until(ctx, is); err != nil {
+		for _, name := range w.Names() {
+			if p := w.People[name]; p.Awake() {
+				w.t.Logf("%s: waits %+v, relays %+v", name, p.Node.Waiting(), p.Node.Relays())
+			}
+		}
+		w.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// person makes somebody with boxes on these relays, and waits until all of them know all that they hand out.
+func (w *postWorld) person(name string, relays ...*Relay) *Person {
+	w.t.Helper()
+	p, err := w.Add(w.ctx, name)
+	w.must(err)
+	for _, r := range relays {
+		_, err := p.Node.AddRelay(w.ctx, r.Address())
+		w.must(err)
+	}
+	w.until(name+" has no boxes", func() bool {
+		well := 0
+		for _, r := range p.Node.Relays() {
+			if r.State == node.RelayUsed && !r.Seen.IsZero() && r.Why == "" {
+				well++
+			}
+		}
+		return well == len(relays)
+	})
+	time.Sleep(time.Minute) // bundles and descriptors follow
+	return p
+}
+
+// say sends a text.
+func (w *postWorld) say(from *Person, to node.Account, text string) node.Ref {
+	w.t.Helper()
+	ref, err := from.Node.Send(w.ctx, to, text, node.Ref{})
+	w.must(err)
+	return ref
+}
+
+// is tells how far a message came with the device where it came farthest, and how many relays keep it.
+func (p *Person) is(to node.Account, ref node.Ref) (node.State, int) {
+	m, err := p.Node.Message(to, ref)
+	if err != nil {
+		return node.Failed, 0
+	}
+	kept := 0
+	for _, d := range m.Deliveries {
+		kept = max(kept, len(d.Keepers))
+	}
+	return m.State(), kept
+}
+
+// shows tells how often somebody shows a text of an account.
+func (p *Person) shows(with node.Account, text string) (times int) {
+	list, err := p.Lines(with)
+	if err != nil {
+		return -1
+	}
+	for _, m := range list {
+		if m.Text == text {
+			times++
+		}
+	}
+	return times
+}
+
+// TestSleeper is first contact with somebody who sleeps, and was never met: found by the descriptors that relays keep
+// alive, a session from the bundle that lies there, post kept by three; one relay dies for good; the sleeper wakes, takes
+// it once, and the word of it comes back the same way.
+func TestSleeper(t *testing.T) {
+	inPostWorld(t, 3, func(w *postWorld) {
+		oak, elm, ash := w.Relays[0], w.Relays[1], w.Relays[2]
+		cleo := w.person("Cleo", oak, elm, ash)
+		ada := w.person("Ada", oak, elm, ash)
+		invite, err := cleo.Node.Invite(w.ctx, 24*time.Hour, false)
+		w.must(err)
+		a, c := ada.Node.Account(), cleo.Node.Account()
+		w.must(cleo.Stop())
+		time.Sleep(5 * time.Hour) // what cleo published herself is forgotten: relays put it
+
+		_, err = ada.Node.Add(w.ctx, invite.String())
+		w.must(err)
+		ref := w.say(ada, c, "we never met")
+		w.until("it is not kept by three", func() bool {
+			state, kept := ada.is(c, ref)
+			return state == node.Kept && kept == 3
+		})
+		w.must(oak.Kill())
+		w.must(cleo.Start(w.ctx))
+		began := time.Now()
+		w.until("cleo does not get it", func() bool { return cleo.shows(a, "we never met") == 1 })
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		w.until("ada does not know", func() bool { state, _ := ada.is(c, ref); return state == node.Delivered })
+		if cleo.Knows(ada) != node.Accepted || ada.Knows(cleo) != node.Accepted {
+			t.Error("they are no contacts")
+		}
+		w.must(ada.Stop())
+		ref = w.say(cleo, a, "good night")
+		w.until("it is not kept by two", func() bool {
+			state, kept := cleo.is(a, ref)
+			return state == node.Kept && kept == 2
+		})
+		time.Sleep(48 * time.Hour)
+		w.must(ada.Start(w.ctx))
+		w.until("cleo does not know", func() bool { state, _ := cleo.is(a, ref); return state == node.Delivered })
+		if ada.shows(c, "good night") != 1 || cleo.shows(a, "we never met") != 1 {
+			t.Error("not shown once")
+		}
+	})
+}
+
+// TestEmptyRelays has all relays come back empty while post lies there: the sender puts it again.
+func TestEmptyRelays(t *testing.T) {
+	inPostWorld(t, 2, func(w *postWorld) {
+		ada, ben := w.person("Ada", w.Relays...), w.person("Ben", w.Relays...)
+		w.must(w.Befriend(w.ctx, ada, ben))
+		a, b := ada.Node.Account(), ben.Node.Account()
+		time.Sleep(time.Minute)
+		w.must(ben.Stop())
+		ref := w.say(ada, b, "hold this")
+		w.until("it is not kept", func() bool { state, _ := ada.is(b, ref); return state == node.Kept })
+		for _, r := range w.Relays {
+			w.must(r.Kill())
+			r.Empty()
+			w.must(r.Start())
+		}
+		time.Sleep(time.Hour)
+		w.must(ben.Start(w.ctx))
+		w.until("ben does not get it", func() bool { return ben.shows(a, "hold this") == 1 })
+		w.until("ada does not know", func() bool { state, _ := ada.is(b, ref); return state == node.Delivered })
+	})
+}
+
+// TestDrain has a relay close down: contacts are told another one, and what lies on the old one still comes.
+func TestDrain(t *testing.T) {
+	inPostWorld(t, 4, func(w *postWorld) {
+		ada, ben := w.person("Ada", w.Relays[:3]...), w.person("Ben", w.Relays[:3]...)
+		_, err := ben.Node.AddRelay(w.ctx, w.Relays[3].Address())
+		w.must(err)
+		w.must(w.Befriend(w.ctx, ada, ben))
+		a, b := ada.Node.Account(), ben.Node.Account()
+		time.Sleep(time.Minute)
+		w.Relays[0].Server.Drain(true)
+		w.until("ben does not move", func() bool {
+			for _, r := range ben.Node.Relays() {
+				if r.Key == w.Relays[3].Host.Key() {
+					return r.State == node.RelayUsed && !r.Seen.IsZero()
+				}
+			}
+			return false
+		})
+		time.Sleep(time.Minute)
+		w.must(ben.Stop())
+		ref := w.say(ada, b, "moved?")
+		w.until("it is not kept by three", func() bool { state, kept := ada.is(b, ref); return state == node.Kept && kept == 3 })
+		w.must(ben.Start(w.ctx))
+		w.until("ben does not get it", func() bool { return ben.shows(a, "moved?") == 1 })
+	})
+}
+
+// TestOneBox says kept with one receipt, since there is one box only; and that nothing is said to be kept when the relay
+// refuses, or is dead.
+func TestOneBox(t *testing.T) {
+	inPostWorld(t, 1, func(w *postWorld) {
+		ada, ben := w.person("Ada"), w.person("Ben", w.Relays[0])
+		w.must(w.Befriend(w.ctx, ada, ben))
+		b := ben.Node.Account()
+		time.Sleep(time.Minute)
+		w.must(ben.Stop())
+		ref := w.say(ada, b, "one")
+		w.until("it is not kept", func() bool { state, kept := ada.is(b, ref); return state == node.Kept && kept == 1 })
+		w.must(w.Relays[0].Kill())
+		ref = w.say(ada, b, "two")
+		time.Sleep(30 * time.Minute)
+		if state, kept := ada.is(b, ref); state != node.Queued || kept != 0 {
+			t.Errorf("%v, kept by %d that are dead", state, kept)
+		}
+		w.must(w.Relays[0].Start())
+		w.until("it is not kept", func() bool { state, _ := ada.is(b, ref); return state == node.Kept })
+		if !ada.Awake() {
+			t.Fatal("ada sleeps")
+		}
+	})
+}
+
+// TestWrongClocks has relays and devices whose clocks are wrong by years.
+func TestWrongClocks(t *testing.T) {
+	inPostWorld(t, 0, func(w *postWorld) {
+		for i, ahead := range []time.Duration{0, 0, -10 * 365 * 24 * time.Hour} {
+			r, err := w.AddRelay([]string{"oak", "elm", "ash"}[i])
+			w.must(err)
+			w.must(r.Kill())
+			r.Now = func() time.Time { return time.Now().Add(ahead) }
+			w.must(r.Start())
+		}
+		ada, ben := w.person("Ada", w.Relays...), w.person("Ben", w.Relays...)
+		w.must(w.Befriend(w.ctx, ada, ben))
+		a, b := ada.Node.Account(), ben.Node.Account()
+		time.Sleep(time.Minute)
+		w.must(ben.Stop())
+		ben.SetClock(3 * 365 * 24 * time.Hour)
+		ref := w.say(ada, b, "what year is it?")
+		w.until("it is not kept", func() bool { state, _ := ada.is(b, ref); return state == node.Kept })
+		w.must(ben.Start(w.ctx))
+		w.until("ben does not get it", func() bool { return ben.shows(a, "what year is it?") == 1 })
+		w.until("ada does not know", func() bool { state, _ := ada.is(b, ref); return state == node.Delivered })
+		if ahead, n := ben.Node.Skew(); n < 2 || (ahead+3*365*24*time.Hour).Abs() > time.Minute {
+			t.Errorf("ben's clock is off by %v, by %d relays", ahead, n)
+		}
+	})
+}
+
+// TestFullBox fills what one contact may leave: the rest waits at the sender, which says so, and comes when there is room.
+func TestFullBox(t *testing.T) {
+	inPostWorld(t, 0, func(w *postWorld) {
+		r, err := w.AddRelay("oak")
+		w.must(err)
+		w.must(r.Kill())
+		r.Limits = mailbox.Limits{MailPosts: 80}
+		w.must(r.Start())
+		ada, ben := w.person("Ada", r), w.person("Ben", r)
+		w.must(w.Befriend(w.ctx, ada, ben))
+		a, b := ada.Node.Account(), ben.Node.Account()
+		time.Sleep(time.Minute)
+		w.must(ben.Stop())
+		var refs []node.Ref
+		for range 30 {
+			refs = append(refs, w.say(ada, b, "again"))
+		}
+		time.Sleep(10 * time.Minute)
+		kept := 0
+		for _, ref := range refs {
+			switch state, _ := ada.is(b, ref); state {
+			case node.Kept:
+				kept++
+			case node.Queued:
+			default:
+				t.Errorf("a message is %v", state)
+			}
+		}
+		if kept == 0 || kept > 10 {
+			t.Errorf("%d are kept, of an eighth of 80", kept)
+		}
+		w.must(ben.Start(w.ctx))
+		w.until("ben does not get all", func() bool { return ben.shows(a, "again") == 30 })
+	})
+}

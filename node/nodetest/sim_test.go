@@ -1,0 +1,542 @@
+package nodetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/linnetmesh/linnet/node"
+	"github.com/linnetmesh/linnet/node/chat"
+	"github.com/linnetmesh/linnet/node/vault"
+	"github.com/linnetmesh/linnet/p2p/p2ptest"
+)
+
+// Sizes of a seed's world.
+const (
+	simAccounts = 8
+	simPairs    = 4 // accounts with two devices
+	simDays     = 3
+	simMeetings = 2                // in all days
+	simSteps    = 30               // in a meeting
+	simPause    = 30 * time.Second // between steps, as a mean
+	simQuiet    = 12 * time.Hour
+)
+
+// TestSeeds runs worlds in which everything goes wrong that a seed draws, and shows that what was promised holds all
+// along, and that in quiet times everything arrives. NODETEST_SEEDS is how many worlds, NODETEST_SEED one of them: its
+// seed replays the faults, not the order of goroutines.
+func TestSeeds(t *testing.T) {
+	first, count := uint64(1), 20
+	if raceEnabled || testing.Short() {
+		count = 2
+	}
+	if s := os.Getenv("NODETEST_SEEDS"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		count = n
+	}
+	if s := os.Getenv("NODETEST_SEED"); s != "" {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, count = n, 1
+	}
+	for i := range uint64(count) {
+		seed := first + i
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newSim(t, seed)
+				defer s.close()
+				s.gather()
+				s.days()
+				s.quiet()
+			})
+		})
+	}
+}
+
+// saying is a text that a node accepted.
+type saying struct {
+	from  *actor
+	to    int // account
+	ref   node.Ref
+	text  string     // the last that the node accepted for it
+	maybe []string   // that it may have accepted: the call ended with the power
+	after []node.Ref // what the sender had before it in this conversation
+	gone  bool       // taken back
+}
+
+// actor is a device in a seed's world.
+type actor struct {
+	*Person
+	account int
+	id      node.Account
+	number  uint8
+	since   time.Time // asleep
+	full    bool
+	bounds  int // most posts that ever waited here
+}
+
+// sim is a seed's world.
+type sim struct {
+	t        *testing.T
+	r        *rand.Rand
+	seed     uint64
+	w        *World
+	wire     *wire
+	actors   []*actor
+	accounts [][]*actor
+	ids      []node.Account
+	said     []*saying
+	byRef    map[node.Ref]*saying
+	friends  [][]int
+	texts    int
+	crashes  int
+
+	mu     sync.Mutex // guards what follows: events come in goroutines of their own
+	story  []string
+	broken string
+	honest int // deliveries that were checked
+}
+
+func newSim(t *testing.T, seed uint64) *sim {
+	t.Helper()
+	return &sim{
+		t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 0)), w: New(seed, 6),
+		byRef: make(map[node.Ref]*saying), friends: make([][]int, simAccounts),
+	}
+}
+
+func (s *sim) close() {
+	if err := s.w.Close(); err != nil && !s.t.Failed() {
+		s.t.Error(err)
+	}
+}
+
+// note remembers what happened.
+func (s *sim) note(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.story = append(s.story, time.Now().Format("Jan 02 15:04:05.000 ")+fmt.Sprintf(format, args...))
+	if len(s.story) > 4000 {
+		s.story = slices.Delete(s.story, 0, 2000)
+	}
+}
+
+// wild tells whether clocks are wrong by years in this world. Then each device shows a message where it came, if its own
+// clock or the sender's is wrong: all show the same, and in an order of their own.
+func (s *sim) wild() bool { return s.seed%5 == 0 }
+
+// breaks remembers that a promise was broken; the next check tells.
+func (s *sim) breaks(format string, args ...any) {
+	what := fmt.Sprintf(format, args...)
+	s.note("BROKEN: %s", what)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == "" {
+		s.broken = what
+	}
+}
+
+// fail ends the test with the last events.
+func (s *sim) fail(format string, args ...any) {
+	s.t.Helper()
+	s.mu.Lock()
+	last := s.story[max(0, len(s.story)-60):]
+	s.mu.Unlock()
+	s.t.Fatalf("seed %d: %s\nthe last events:\n  %s", s.seed, fmt.Sprintf(format, args...), strings.Join(last, "\n  "))
+}
+
+func (s *sim) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.fail("%v", err)
+	}
+}
+
+// gather makes the people and their friendships, in a quiet world.
+func (s *sim) gather() {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 3*time.Hour)
+	defer cancel()
+	s.wire = newWire(s.breaks)
+	s.w.Net.Tap(s.wire.tap)
+	s.w.Event = s.event
+	for i := range simAccounts {
+		p, err := s.w.Add(ctx, string(rune('A'+i)))
+		s.must(err)
+		s.adopt(p, i)
+		s.ids = append(s.ids, p.Node.Account())
+	}
+	for i := range simAccounts {
+		for _, step := range []int{1, 3} {
+			j := (i + step) % simAccounts
+			s.must(s.w.Befriend(ctx, s.actors[i].Person, s.actors[j].Person))
+			s.friends[i] = append(s.friends[i], j)
+			s.friends[j] = append(s.friends[j], i)
+		}
+	}
+	for i := range simPairs {
+		p, err := s.w.Link(ctx, s.accounts[i][0].Person, s.accounts[i][0].Name+"2")
+		s.must(err)
+		s.adopt(p, i)
+		s.acquainted(ctx)
+	}
+}
+
+// acquainted waits until all know all devices.
+func (s *sim) acquainted(ctx context.Context) {
+	lack := ""
+	err := s.w.Until(ctx, func() bool {
+		for _, a := range s.actors {
+			if n := a.Node.Stats().Waiting; n > 0 {
+				lack = fmt.Sprintf("%d posts wait at %s: %s", n, a.Name, s.why(a))
+				return false
+			}
+			for _, j := range s.friends[a.account] {
+				c, err := a.Node.Contact(s.ids[j])
+				if err != nil || len(c.Devices) != len(s.accounts[j]) {
+					lack = fmt.Sprintf("%s does not know all devices of %s", a.Name, s.accounts[j][0].Name)
+					return false
+				}
+			}
+		}
+		return true
+	})
+	if err != nil {
+		s.fail("%v: %s", err, lack)
+	}
+}
+
+func (s *sim) adopt(p *Person, account int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := &actor{Person: p, account: account, id: p.Node.Account(), number: p.Node.Device()}
+	s.actors = append(s.actors, a)
+	for len(s.accounts) <= account {
+		s.accounts = append(s.accounts, nil)
+	}
+	s.accounts[account] = append(s.accounts[account], a)
+	s.wire.sender(p)
+}
+
+// start wakes somebody.
+func (s *sim) start(a *actor) {
+	s.must(a.Start(s.t.Context()))
+	s.wire.sender(a.Person)
+	s.remembers(a)
+}
+
+// event looks at what a node tells.
+func (s *sim) event(a *Person, e node.Event) {
+	if e.Kind != node.EventDelivery || e.Delivery.State != chat.Delivered {
+		return
+	}
+	it, err := a.Vault.Item(e.Conversation, e.Ref)
+	if err != nil || it.Message == nil {
+		return // no line
+	}
+	to := s.device(e.Account, e.Device)
+	if to == nil {
+		s.breaks("%s says delivered to a device that is not", a.Name)
+		return
+	}
+	c := e.Conversation
+	if e.Account != a.Node.Account() {
+		c = chat.Direct(a.Node.Account())
+	}
+	if !s.holds(to, c, e.Ref) {
+		s.breaks("%s says that %q was delivered to %s, whose disk lacks it", a.Name, it.Message.Text.Text, to.Name)
+	}
+	s.mu.Lock()
+	s.honest++
+	s.mu.Unlock()
+}
+
+func (s *sim) device(account node.Account, number uint8) *actor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.actors {
+		if a.id == account && a.number == number {
+			return a
+		}
+	}
+	return nil
+}
+
+// holds tells whether the disk of a device has a message.
+func (s *sim) holds(a *actor, c node.ConversationID, ref node.Ref) bool {
+	v, err := a.Open()
+	if err != nil {
+		s.breaks("opening the disk of %s: %v", a.Name, err)
+		return false
+	}
+	defer v.Close()
+	it, err := v.Item(c, ref)
+	return err == nil && it.Message != nil
+}
+
+// remembers checks that a device still has all that it accepted.
+func (s *sim) remembers(a *actor) {
+	for _, m := range s.said {
+		if m.from != a {
+			continue
+		}
+		it, err := a.Vault.Item(chat.Direct(s.ids[m.to]), m.ref)
+		if err != nil || it.Message == nil {
+			s.fail("%s accepted %q and does not have it after a restart: %v", a.Name, m.text, err)
+		}
+	}
+}
+
+// days lets things happen and go wrong: now and then most are awake for a while, and in between they sleep, for a node that
+// is awake costs a world more than one that has much to say.
+func (s *sim) days() {
+	for range simMeetings {
+		for _, a := range s.actors {
+			if !a.Awake() && s.r.IntN(4) > 0 {
+				s.start(a)
+			}
+		}
+		for range simSteps {
+			for range 1 + s.r.IntN(3) {
+				s.act()
+			}
+			if s.r.IntN(2) == 0 {
+				s.disturb()
+			}
+			time.Sleep(time.Duration(s.r.Float64() * 2 * float64(simPause)))
+			s.check()
+		}
+		for _, a := range s.actors {
+			if awake(a) && s.r.IntN(40) > 0 {
+				s.sleep(a)
+			}
+		}
+		time.Sleep(time.Duration(s.r.Float64() * float64(2*simDays*24*time.Hour/simMeetings)))
+		s.check()
+	}
+}
+
+// sleep ends a node, well or badly.
+func (s *sim) sleep(a *actor) {
+	a.since = time.Now()
+	if s.r.IntN(3) > 0 {
+		s.note("%s sleeps", a.Name)
+		s.must(a.Stop())
+		return
+	}
+	s.note("%s crashes", a.Name)
+	a.Crash()
+	s.crashes++
+}
+
+func (s *sim) pick(ok func(*actor) bool) *actor {
+	var list []*actor
+	for _, a := range s.actors {
+		if ok(a) {
+			list = append(list, a)
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return list[s.r.IntN(len(list))]
+}
+
+func awake(a *actor) bool { return a.Awake() && !a.Died() }
+
+// act is something that a user does.
+func (s *sim) act() {
+	a := s.pick(awake)
+	if a == nil {
+		return
+	}
+	to := s.friends[a.account][s.r.IntN(len(s.friends[a.account]))]
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	n, with := a.Node, s.ids[to]
+	lines, err := a.Lines(with)
+	if err != nil && !a.Died() {
+		s.fail("%s cannot read: %v", a.Name, err)
+	}
+	var own, others []node.Message
+	for _, l := range lines {
+		switch {
+		case l.Deleted:
+		case l.Own:
+			own = append(own, l)
+		default:
+			others = append(others, l)
+		}
+	}
+	var what string
+	switch dice := s.r.IntN(20); {
+	case dice < 12 || len(lines) == 0:
+		s.texts++
+		m := &saying{from: a, to: to, text: fmt.Sprintf("%d from %s", s.texts, a.Name)}
+		for _, l := range lines {
+			m.after = append(m.after, l.Ref)
+		}
+		var reply node.Ref
+		if len(lines) > 0 && s.r.IntN(4) == 0 {
+			reply = lines[s.r.IntN(len(lines))].Ref
+		}
+		what = "says " + m.text
+		if m.ref, err = n.Send(ctx, with, m.text, reply); err == nil {
+			s.said = append(s.said, m)
+			s.byRef[m.ref] = m
+		}
+	case dice < 14 && len(others) > 0:
+		l := others[s.r.IntN(len(others))]
+		emoji := []string{"👍", "🎉", ""}[s.r.IntN(3)]
+		what = "reacts to " + l.Text
+		err = n.React(ctx, with, l.Ref, emoji)
+	case dice < 16 && len(own) > 0:
+		l := own[s.r.IntN(len(own))]
+		s.texts++
+		text := fmt.Sprintf("%d from %s, edited", s.texts, a.Name)
+		what = "edits " + l.Text + " to " + text
+		err = n.Edit(ctx, with, l.Ref.ID, text)
+		if m := s.byRef[l.Ref]; m != nil {
+			m.maybe = append(m.maybe, text)
+		}
+	case dice < 17 && len(own) > 0:
+		l := own[s.r.IntN(len(own))]
+		what = "takes back " + l.Text
+		err = n.Delete(ctx, with, l.Ref.ID)
+		if m := s.byRef[l.Ref]; m != nil {
+			m.gone = true
+		}
+	case len(others) > 0:
+		var ids []node.MessageID
+		for _, l := range others[max(0, len(others)-20):] {
+			ids = append(ids, l.Ref.ID)
+		}
+		what = "reads"
+		err = n.MarkRead(ctx, with, ids...)
+	default:
+		what = "types"
+		err = n.Typing(ctx, with, true)
+	}
+	s.note("%s %s (to %s): %v", a.Name, what, s.accounts[to][0].Name, err)
+	if err != nil && !a.Died() && (!a.full || !errors.Is(err, vault.ErrFull)) {
+		s.fail("%s %s: %v", a.Name, what, err)
+	}
+}
+
+// disturb is something that goes wrong.
+func (s *sim) disturb() {
+	switch dice := s.r.IntN(20); {
+	case dice < 3:
+		if a := s.pick(awake); a != nil {
+			s.sleep(a)
+		}
+	case dice < 7:
+		if a := s.pick(awake); a != nil {
+			n, after := s.r.IntN(30), s.r.IntN(2) == 0
+			s.note("%s will crash after %d writes (%v)", a.Name, n, after)
+			a.CrashAt(n, after)
+		}
+	case dice < 13:
+		if a := s.pick(func(a *actor) bool { return !a.Awake() }); a != nil {
+			s.note("%s wakes after %v", a.Name, time.Since(a.since))
+			s.start(a)
+		}
+	case dice < 14:
+		if a := s.pick(awake); a != nil {
+			s.note("%s moves", a.Name)
+			a.Host.Move()
+		}
+	case dice < 15:
+		if a := s.pick(awake); a != nil {
+			ok := s.r.IntN(2) == 0
+			s.note("%s is reachable: %v", a.Name, ok)
+			a.Host.SetReachable(ok)
+		}
+	case dice < 16:
+		if a := s.pick(awake); a != nil {
+			a.full = !a.full
+			s.note("the disk of %s is full: %v", a.Name, a.full)
+			a.Disk.SetFull(a.full)
+		}
+	case dice < 17:
+		ahead := time.Duration(s.r.IntN(3600)-1800) * time.Second
+		if s.wild() && s.r.IntN(2) == 0 {
+			ahead += time.Duration(s.r.IntN(21)-10) * 365 * 24 * time.Hour
+		}
+		a := s.actors[s.r.IntN(len(s.actors))]
+		s.note("the clock of %s is ahead by %v", a.Name, ahead)
+		a.SetClock(ahead)
+	case dice < 18:
+		var groups [2][]*Person
+		for _, a := range s.actors {
+			if g := s.r.IntN(3); g < 2 && a.Host != nil {
+				groups[g] = append(groups[g], a.Person)
+			}
+		}
+		s.note("partition: %v", groups)
+		s.w.Part(groups[0], groups[1])
+	case dice < 19:
+		s.note("the partition heals")
+		s.w.Heal()
+	default:
+		f := p2ptest.Faults{
+			Latency: time.Duration(s.r.IntN(100)) * time.Millisecond, Jitter: time.Duration(s.r.IntN(100)) * time.Millisecond,
+			Refuse: 0.3 * s.r.Float64(), Cut: 0.3 * s.r.Float64(), Echo: 0.3 * s.r.Float64(), EchoAfter: time.Hour, Forget: 0.2 * s.r.Float64(),
+		}
+		s.note("faults %+v", f)
+		s.w.Net.SetFaults(f)
+	}
+	synctest.Wait()
+}
+
+// String is for the story.
+func (p *Person) String() string { return p.Name }
+
+// check looks after each step.
+func (s *sim) check() {
+	for _, a := range s.actors {
+		if a.Awake() && a.Died() {
+			s.note("%s lost power", a.Name)
+			a.Crash()
+			s.crashes++
+			a.since = time.Now()
+			if s.r.IntN(2) == 0 {
+				s.start(a)
+			}
+		}
+		if ended, err := a.Ended(); ended {
+			s.fail("%s ended by itself: %v", a.Name, err)
+		}
+		if !awake(a) {
+			continue
+		}
+		a.bounds = max(a.bounds, a.Node.Stats().Waiting)
+	}
+	s.mu.Lock()
+	broken := s.broken
+	s.mu.Unlock()
+	if broken != "" {
+		s.fail("%s", broken)
+	}
+	if c := s.w.Net.Conns(); c > 4*len(s.actors)*len(s.actors) {
+		s.fail("%d connections are open", c)
+	}
+	if g := runtime.NumGoroutine(); g > 20_000 {
+		s.fail("%d goroutines run", g)
+	}
+}

@@ -1,0 +1,326 @@
+//go:build e2e
+
+package web
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/linnetmesh/linnet/node/api"
+	"github.com/linnetmesh/linnet/node/web/webtest"
+)
+
+var screens = flag.String("screens", "", "write pictures of every screen into this folder")
+
+// stage is a daemon that is played: it has what is hard to come by, such as 10,000 unread messages, hostile names, and
+// custody in all states. It answers what the page asks, from a script.
+type stage struct {
+	chats    []api.Chat
+	messages map[string][]api.Message // by contact, the oldest first
+}
+
+func hexID(n int) string { return fmt.Sprintf("%06x%058d", n*0x31415&0xffffff, n) }
+
+func newStage() *stage {
+	s := &stage{messages: make(map[string][]api.Message)}
+	now := time.Now()
+	long := "Aleksandra-Maximiliana von und zu Hohenlohe-Waldenburg-Schillingsfürst the Younger"
+	add := func(n int, name, state string, unread int, texts ...string) *api.Chat {
+		id := hexID(n)
+		c := api.Chat{With: api.Contact{ID: id, Name: name, Profile: name, State: state, Address: "linnet1" + strings.Repeat("qy8z", 16), Since: now, Devices: []int{1, 2}, Awake: n%2 == 1, Verified: n == 1, Number: strings.TrimSpace(strings.Repeat("20817 55310 94402 ", 4))}, Unread: unread}
+		for i, text := range texts {
+			m := api.Message{ID: fmt.Sprintf("%026d", n*1000+i), With: id, Author: id, Name: name, Kind: "text", Text: text, Time: now.Add(-time.Duration(n)*2*time.Hour - time.Duration(len(texts)-i)*time.Minute)}
+			if i%2 == 1 {
+				m.Own, m.Author, m.State = true, hexID(0), []string{"read", "delivered", "kept", "queued", "failed"}[i/2%5]
+				until := now.Add(720 * time.Hour)
+				d := api.Delivery{To: id, Name: name, Device: 1, State: m.State}
+				switch m.State {
+				case "kept":
+					d.Relays, d.Until = 3, &until
+				case "queued", "failed":
+					d.Why = "no device of theirs answers"
+				}
+				m.Deliveries = []api.Delivery{d}
+			}
+			m.Place = fmt.Sprintf("%016x%s%s", m.Time.UnixMilli(), m.Author, m.ID)
+			s.messages[id] = append(s.messages[id], m)
+		}
+		if all := s.messages[id]; len(all) > 0 {
+			c.Last = &all[len(all)-1]
+		}
+		s.chats = append(s.chats, c)
+		return &s.chats[len(s.chats)-1]
+	}
+	add(1, "Ben Okafor", "accepted", 0, "Are you coming on *Saturday*? 🌿", "Yes! I bring the tent.", "Great. The weather looks fine: https://weather.example/mountains", "Perfect", "See you at 8 at the station then. Platform 4, near the `kiosk`.", "I'll be there", "👍", "Shall I bring the stove, too?")
+	add(2, long, "accepted", 1000, "Ten thousand unread messages and a very long name")
+	add(3, "Cleo", "accepted", 3, "good night 🌙").Muted = &now
+	add(4, "Zoë 🦊 Fox", "accepted", 0, "😂😂😂", "ok").Pinned = true
+	add(5, "<img src=x onerror=alert(1)>", "accepted", 2, "<script>document.title='broken'</script><b>not bold</b>", "ok", "javascript:alert(1) data:text/html,x https://user@evil.example/ https://xn--80ak6aa92e.example/", "ok", strings.Repeat("wide", 15<<10))
+	add(6, "\u202egnp.exe\u202c \u2066evil", "accepted", 0, "\u202etxet siht\u202c and this", "hm")
+	add(7, "z\u0335\u0321\u0327\u0322\u031b\u0353\u0324\u0339a\u0335\u0321\u0327\u0322\u031blgo", "accepted", 0, "h"+strings.Repeat("\u0335\u0321\u0353", 200)+"i")
+	add(8, "فاطمة الزهراء", "accepted", 1, "مرحبا! كيف حالك؟", "hello, fine")
+	add(9, "Somebody new", "requested", 1, "Hi, we met at the conference.")
+	for i := range 12 {
+		add(20+i, fmt.Sprint("Friend ", i+1), "accepted", 0, "See you", "soon")
+	}
+	many := hexID(90)
+	add(90, "Hundred thousand", "accepted", 0, "x")
+	s.messages[many] = nil
+	for i := range 100_000 {
+		at := now.Add(-time.Duration(100_000-i) * 5 * time.Minute)
+		m := api.Message{ID: fmt.Sprintf("%026d", 1_000_000+i), With: many, Author: many, Name: "Hundred thousand", Kind: "text", Text: fmt.Sprint("message ", i), Time: at, Own: i%3 == 0}
+		m.Place = fmt.Sprintf("%016x%s", at.UnixMilli(), m.ID)
+		if m.Own {
+			m.State = "read"
+		}
+		s.messages[many] = append(s.messages[many], m)
+	}
+	return s
+}
+
+func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	put := func(v any) { _ = json.NewEncoder(w).Encode(v) }
+	rest := strings.TrimPrefix(r.URL.Path, "/v1/accounts/ada")
+	parts := strings.Split(strings.Trim(rest, "/"), "/")
+	find := func(id string) *api.Chat {
+		for i := range s.chats {
+			if s.chats[i].With.ID == id {
+				return &s.chats[i]
+			}
+		}
+		return &s.chats[0]
+	}
+	switch {
+	case r.URL.Path == "/v1/login":
+		put(api.Token{ID: "t", Name: "page", Page: true, Secret: "linnet-x", Scope: api.Admin})
+	case r.URL.Path == "/v1/events":
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	case r.URL.Path == "/v1/accounts":
+		put(api.Accounts{Accounts: []api.Account{{Name: "ada", Display: "Ada Lovelace", About: "Somewhere in the hills", State: "running", ID: hexID(0), Address: "linnet1" + strings.Repeat("qy8z", 16), Device: 1, Devices: []int{1, 2}, Words: true}}})
+	case r.URL.Path == "/v1/qr":
+		var in struct{ Text string }
+		_ = json.NewDecoder(r.Body).Decode(&in)
+		row := strings.Repeat("1011001", 6)[:41]
+		put(api.Drawn{Rows: strings.Fields(strings.Repeat(row+" ", 41))})
+	case r.URL.Path == "/v1/status":
+		put(api.Status{Version: "v0", Since: time.Now(), Checks: []api.Check{{Name: "mesh", State: "ok", Text: "14 peers"}, {Name: "clock", State: "warn", Text: "41 s behind your peers", Fix: "sudo timedatectl set-ntp true"}}, Accounts: []api.AccountStatus{{Account: api.Account{Name: "ada"}, Peers: 14}}})
+	case r.URL.Path == "/v1/tokens":
+		put(api.Tokens{Tokens: []api.Token{{ID: "a", Name: "page", Page: true, Created: time.Now()}, {ID: "b", Name: "weather bot", Created: time.Now()}}})
+	case rest == "/chats":
+		put(api.Chats{Chats: s.chats})
+	case parts[0] == "chats":
+		put(find(parts[1]))
+	case rest == "/privacy":
+		put(api.Privacy{})
+	case rest == "/storage":
+		put(api.Storage{Bytes: 212 << 20, Free: 61 << 30})
+	case rest == "/invites" && r.Method == http.MethodGet:
+		put(api.Invites{Invites: []api.Invite{}})
+	case rest == "/invites":
+		put(api.Invite{ID: "i", Link: "linnet:add/" + strings.Repeat("agsqcwbajbs62xb3", 12)})
+	case rest == "/search":
+		put(api.Page{Messages: s.messages[hexID(1)][:3]})
+	case parts[0] == "contacts" && len(parts) == 2:
+		put(find(parts[1]).With)
+	case parts[0] == "contacts" && parts[2] == "messages":
+		put(s.page(parts[1], r))
+	default:
+		put(api.Done{OK: true})
+	}
+}
+
+// page is a part of a history, the newest first.
+func (s *stage) page(id string, r *http.Request) api.Page {
+	all, q := s.messages[id], r.URL.Query()
+	limit := 60
+	_, _ = fmt.Sscan(q.Get("limit"), &limit)
+	before, after := q.Get("before"), q.Get("after")
+	if since := q.Get("since"); since != "" {
+		if at, err := time.Parse(time.RFC3339Nano, since); err == nil {
+			after = fmt.Sprintf("%016x", at.UnixMilli())
+		}
+	}
+	var p api.Page
+	p.Messages = []api.Message{}
+	if after != "" {
+		for i := range all {
+			if all[i].Place > after && len(p.Messages) < limit {
+				p.Messages = append([]api.Message{all[i]}, p.Messages...)
+			}
+		}
+		if len(p.Messages) == limit {
+			p.After = p.Messages[0].Place
+		}
+		if len(p.Messages) > 0 {
+			p.Before = p.Messages[len(p.Messages)-1].Place
+		}
+		return p
+	}
+	for i := len(all) - 1; i >= 0 && len(p.Messages) < limit; i-- {
+		if before == "" || all[i].Place < before {
+			p.Messages = append(p.Messages, all[i])
+		}
+	}
+	if len(p.Messages) == limit {
+		p.Before = p.Messages[limit-1].Place
+	}
+	return p
+}
+
+func (s *stage) serve(t testing.TB) string {
+	t.Helper()
+	page := Handler()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/") {
+			w.Header().Set("Content-Type", "application/json")
+			s.ServeHTTP(w, r)
+			return
+		}
+		page.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server.URL
+}
+
+const code = "/#ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// places are all screens, by name, and what shows that they are there.
+var places = [][3]string{
+	{"list", "#/", ".chat"},
+	{"conversation", "#/c/" + hexID(1), ".message"},
+	{"contact", "#/c/" + hexID(1) + "/info", ".pane .portrait"},
+	{"hostile", "#/c/" + hexID(5), ".message"},
+	{"request", "#/c/" + hexID(9), ".request"},
+	{"add", "#/add", ".dialog"},
+	{"invite", "#/invite", ".dialog .qr path"},
+	{"start", "#/start", ".choices"},
+	{"settings", "#/settings", ".settings .row"},
+	{"profile", "#/settings/profile", ".column form"},
+	{"words", "#/settings/words", ".column .main"},
+	{"accounts", "#/settings/accounts", ".column .row"},
+	{"devices", "#/settings/devices", ".column .row"},
+	{"node", "#/settings/node", ".column .check"},
+	{"privacy", "#/settings/privacy", ".column .toggle"},
+	{"notifications", "#/settings/notifications", ".column .toggle"},
+	{"appearance", "#/settings/appearance", ".column .toggle"},
+	{"language", "#/settings/language", ".column .row"},
+	{"storage", "#/settings/storage", ".column .meter"},
+	{"blocked", "#/settings/blocked", ".column .empty"},
+	{"tabs", "#/settings/tabs", ".column .row"},
+	{"shortcuts", "#/settings/shortcuts", ".column .keys"},
+	{"about", "#/settings/about", ".about-page"},
+}
+
+// TestScreens looks at every screen, light and dark, wide and narrow: axe finds nothing serious, and nothing runs out of the
+// window. With -screens it also writes pictures: go test -tags e2e -run TestScreens ./node/web -screens DIR
+func TestScreens(t *testing.T) {
+	axe, err := os.ReadFile("testdata/axe.min.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab := webtest.Start(t).Person().Open(newStage().serve(t) + code)
+	tab.Has(".chat", "Ben")
+	tab.Eval(string(axe) + "; 0")
+	for _, scheme := range []string{"light", "dark"} {
+		tab.Prefer(map[string]string{"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"})
+		for _, width := range []int{390, 1280} {
+			tab.Size(width, 800)
+			for _, p := range places {
+				tab.Eval("location.hash = " + fmt.Sprintf("%q", p[1]) + "; 0")
+				tab.Until(fmt.Sprintf("document.querySelector(%q)", p[2]))
+				if *screens != "" {
+					tab.Shot(filepath.Join(*screens, fmt.Sprintf("%s-%d-%s.png", p[0], width, scheme)))
+				}
+				if wide := tab.Text(`document.documentElement.scrollWidth > innerWidth`); wide == "true" {
+					t.Errorf("%s at %d runs out of the window", p[0], width)
+				}
+				if width == 1280 || p[0] == "list" || p[0] == "conversation" {
+					found := tab.Text(`axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.filter(v => v.impact === "serious" || v.impact === "critical").map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + " " + n.failureSummary.slice(0, 160)).join(" | ")).join("\n"))`)
+					if found != "" {
+						t.Errorf("%s, %s, %d px: %s", p[0], scheme, width, found)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestHostile shows that names and messages stay text, and within their place.
+func TestHostile(t *testing.T) {
+	tab := webtest.Start(t).Person().Open(newStage().serve(t) + code)
+	tab.Size(320, 700)
+	for _, n := range []int{2, 5, 6, 7, 8} {
+		tab.Has(".chat", "Ben")
+		tab.Eval(fmt.Sprintf("location.hash = %q; 0", "#/c/"+hexID(n)))
+		tab.Until(fmt.Sprintf("location.hash.includes(%q) && document.querySelector('.message')", hexID(n)))
+		if got := tab.Text(`document.documentElement.scrollWidth > innerWidth || [...document.querySelectorAll(".bubble")].some(b => b.getBoundingClientRect().right > innerWidth + 1 || b.getBoundingClientRect().left < -1)`); got != "false" {
+			t.Errorf("contact %d breaks out of the page", n)
+		}
+		if got := tab.Text(`document.querySelectorAll(".bubble script, .bubble img, .bubble iframe, .name img, .list script").length + document.title`); !strings.HasPrefix(got, "0") || strings.Contains(got, "broken") {
+			t.Errorf("contact %d became markup: %s", n, got)
+		}
+		tab.Eval(`location.hash = "#/"; 0`)
+	}
+	tab.Eval(fmt.Sprintf("location.hash = %q; 0", "#/c/"+hexID(5)))
+	tab.Until(`document.querySelectorAll(".text a").length === 2`)
+	if got := tab.Text(`[...document.querySelectorAll(".text a")].every(a => a.protocol === "https:")`); got != "true" {
+		t.Error("another kind of link is a link")
+	}
+	tab.Click(".text a")
+	tab.Has(".dialog .host", "evil.example")
+	tab.Has(".dialog .warn", "@")
+}
+
+// TestLong scrolls in 100,000 messages, and goes to a date.
+func TestLong(t *testing.T) {
+	tab := webtest.Start(t).Person().Open(newStage().serve(t) + code)
+	tab.Has(".chat", "Ben")
+	tab.Eval(fmt.Sprintf("location.hash = %q; 0", "#/c/"+hexID(90)))
+	tab.Has(".message .text", "message 99999")
+	for _, want := range []string{"message 99900", "message 99800", "message 99700"} {
+		tab.Until(`(document.querySelector(".messages").scrollTop = 0, [...document.querySelectorAll(".message .text")].some(x => x.textContent === "` + want + `"))`)
+		if n := tab.Eval(`document.querySelectorAll(".message").length`).(float64); n > 320 {
+			t.Errorf("%v messages are in the document", n)
+		}
+	}
+	tab.Click(".bar button[aria-label='Go to a date']")
+	tab.Eval(`(() => { const i = document.querySelector(".dialog input[type=date]"); i.value = new Date(Date.now() - 100 * 864e5).toLocaleDateString("en-CA"); i.dispatchEvent(new Event("input", {bubbles: true})); })()`)
+	tab.Click(".dialog .main")
+	tab.Has(".message.flash .text", "message 7")
+	tab.Click(".to-end")
+	tab.Has(".message .text", "message 99999")
+}
+
+// TestTongues finds text that does not come from the JSON of a language, and turns the page from right to left.
+func TestTongues(t *testing.T) {
+	tab := webtest.Start(t).Person().Open(newStage().serve(t) + code)
+	tab.Has(".chat", "Ben")
+	for _, tag := range []string{"qps", "qpr"} {
+		tab.Eval(`localStorage.setItem("linnet", JSON.stringify({language: "` + tag + `"})); location.hash = "#/"; location.reload(); 0`)
+		tab.Until(`document.documentElement.dataset.tongue === "` + tag + `" && document.querySelector(".chat")`)
+		for _, p := range places {
+			tab.Eval("location.hash = " + fmt.Sprintf("%q", p[1]) + "; 0")
+			tab.Until(fmt.Sprintf("document.querySelector(%q)", p[2]))
+			found := tab.Text(`(() => { const out = [], w = document.createTreeWalker(document.getElementById("app"), NodeFilter.SHOW_TEXT); while (w.nextNode()) { const x = w.currentNode, text = x.data.trim(); if (/\p{L}{2}/u.test(text) && !/[⟦⟧]/.test(text) && !x.parentElement.closest("[data-theirs],time,dd,.day")) out.push(text.slice(0, 60)); } return out.join(" | "); })()`)
+			if found != "" {
+				t.Errorf("%s says, in no language: %s", p[0], found)
+			}
+			if wide := tab.Text(`document.documentElement.scrollWidth > innerWidth`); wide == "true" {
+				t.Errorf("%s, %s: it runs out of the window", p[0], tag)
+			}
+		}
+	}
+}

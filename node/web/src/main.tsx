@@ -1,0 +1,76 @@
+// The page begins here.
+import { Fragment, h, render } from "preact";
+import { useSignal } from "@preact/signals";
+import { begin as beginSession, link, session } from "./api";
+import { ContactPane } from "./contact";
+import { Conversation } from "./conversation";
+import { insert } from "./composer";
+import { Door, Down, First, Locked, Start, Trouble } from "./first";
+import { Leave } from "./format";
+import { beginKeys, openable, switching } from "./keys";
+import { List } from "./list";
+import { beginNotices } from "./notify";
+import { Avatar, Dialog, Empty, Name, Toasts } from "./parts";
+import { Add, Invites } from "./people";
+import { Settings } from "./settings";
+import { accounts, begin, explain, failure, go, loaded, me, open, place, stay, toast } from "./state";
+import { begin as beginThread } from "./thread";
+import { t } from "./tongue";
+
+function Switcher() {
+	const find = useSignal(""), chosen = useSignal(0);
+	if (!switching.value) return null;
+	const close = () => { switching.value = false; };
+	const low = find.value.toLowerCase(), all = openable().filter(c => c.with.name.toLowerCase().includes(low)).slice(0, 8);
+	const to = (id: string) => { close(); go("c", id); };
+	return <Dialog title={t("switchTo")} close={close}>
+		<input class="field" type="search" autofocus role="combobox" aria-expanded="true" aria-controls="switch-list" aria-activedescendant={all.length ? "switch-" + chosen.value : undefined} aria-label={t("switchTo")} placeholder={t("search")} value={find.value} onInput={e => { find.value = e.currentTarget.value; chosen.value = 0; }}
+			onKeyDown={e => {
+				if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); chosen.value = (chosen.value + (e.key === "ArrowDown" ? 1 : all.length - 1)) % Math.max(1, all.length); }
+				if (e.key === "Enter" && all[chosen.value]) { e.preventDefault(); to(all[chosen.value].with.id); }
+			}} />
+		<div class="people" role="listbox" id="switch-list" aria-label={t("conversations")}>{all.map((c, i) => <div class={"person" + (i === chosen.value ? " chosen" : "")} role="option" id={"switch-" + i} aria-selected={i === chosen.value} onClick={() => to(c.with.id)}><Avatar name={c.with.name} id={c.with.id} size="s" /><Name of={c.with.name} /></div>)}</div>
+	</Dialog>;
+}
+
+function Page() {
+	if (session.value === "unknown") return null;
+	if (session.value === "out") return <Door />;
+	if (accounts.value === null) return link.value === "down" ? <Down /> : failure.value ? <Trouble /> : null;
+	if (!accounts.value.length) return <First />;
+	const where = place.value[0];
+	if (me.value && me.value.state !== "running" && where !== "settings") return <Locked />;
+	const over = where === "add" ? <Add close={() => stay()} /> : where === "invite" ? <Invites close={() => stay()} /> : null;
+	if (where === "start") return <Start />;
+	if (where === "settings") return <div class="frame two" data-on={place.value[1] ? "main" : "list"}><Settings /></div>;
+	const info = !!open.value && place.value[2] === "info";
+	return <div class={"frame" + (info ? " three" : "")} data-on={info ? "pane" : open.value ? "main" : "list"}>
+		<List />
+		{open.value ? <Conversation /> : <main class="conversation none" aria-label={t("conversation")}>{loaded.value && <Empty icon="send" title={t("chooseChat")}><p>{t("chooseText")}</p></Empty>}</main>}
+		{info && <ContactPane />}
+		{over}
+	</div>;
+}
+
+function App() { return <><Page /><Switcher /><Leave /><Toasts /></>; }
+
+// Trusted Types: the one text that is ever used as code is the name of the service worker.
+const policy = (window as any).trustedTypes?.createPolicy("linnet", { createScriptURL: (u: string) => { if (u !== "/sw.js") throw new TypeError("no"); return u; } });
+
+async function main() {
+	// What a link or another program brought: an invite, or a text to be said. It does not stay in the address.
+	const brought = new URLSearchParams(location.search), invite = brought.get("add"), text = [brought.get("title"), brought.get("text"), brought.get("url")].filter(Boolean).join("\n");
+	if (location.search) history.replaceState(null, "", "/" + location.hash);
+	begin();
+	beginThread();
+	beginKeys();
+	beginNotices();
+	render(<App />, document.getElementById("app")!);
+	try { await beginSession(); } catch (e) { if (link.value === "up") toast(explain(e), undefined, undefined, true); }
+	if (invite) go("add", invite.replace(/^web\+/, ""));
+	if (text) { toast(t("sharedText")); const stop = open.subscribe(id => { if (id) setTimeout(() => { insert(text); stop(); }, 300); }); }
+	performance.mark("usable");
+	if ("serviceWorker" in navigator) void navigator.serviceWorker.register(policy ? policy.createScriptURL("/sw.js") : "/sw.js").catch(() => {});
+}
+
+void main();
