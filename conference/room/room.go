@@ -1,0 +1,41 @@
+// Package room is a call on the node that mixes or forwards: legs and the 20 ms beat.
+//
+//	house.go    all rooms of a mixer, who may open them, and how many
+//	lane.go     the way in for nodes: /linnet/conference/1; whip.go that over HTTP
+//	join.go     a leg enters: keys, media, seat
+//	mixing.go   a room that mixes; forwarding.go one that forwards what it cannot hear
+//	notice.go   what legs and room tell each other on the data channel
+//
+// Nothing here stores audio: frames live for one beat.
+package room
+
+import (
+	"context"
+
+	"github.com/linnetmesh/linnet/conference"
+	"github.com/linnetmesh/linnet/conference/rtc"
+)
+
+// floor is what goes on in a hall.
+type floor interface {
+	// Enter takes a leg in, and Leave lets it go. Hear is told each of its packets, and Told each of its messages.
+	Enter(id uint32, leg leg)
+	Leave(id uint32)
+	Hear(id uint32, p *rtc.Packet)
+	Told(id uint32, message []byte)
+	// Run is the beat, until ctx ends.
+	Run(ctx context.Context)
+}
+
+// leg is what a floor sends to: an *rtc.Leg.
+type leg interface {
+	Write(p *rtc.Packet) error
+	Tell(message []byte) error
+}
+
+func newFloor(mode conference.Mode) floor {
+	if mode == conference.Forward {
+		return newForwarding()
+	}
+	return newMixing()
+}
