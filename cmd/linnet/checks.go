@@ -1,0 +1,320 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/linnetmesh/linnet/node/api"
+	"github.com/linnetmesh/linnet/node/vault"
+)
+
+// How things are.
+const (
+	checkOK   = "ok"
+	checkWarn = "warn"
+	checkFail = "fail"
+)
+
+// Status tells how the machine and each account do.
+func (h *house) Status() api.Status {
+	s := api.Status{
+		V: formatVersion, Version: readBuild().Version, Since: h.since, Listen: h.settings.Listen,
+		Checks: append(checkMachine(time.Now()), h.checkPort()...), Accounts: []api.AccountStatus{},
+	}
+	for _, t := range h.all() {
+		a := api.AccountStatus{Account: h.view(t), Checks: h.check(t), Waiting: []api.Waiting{}, Awake: []api.Contact{}}
+		if m, err := h.messenger(t.name); err == nil {
+			a.Peers = m.Host.Peers()
+		}
+		s.Accounts = append(s.Accounts, a)
+	}
+	return s
+}
+
+// checkMachine looks at what all accounts share. Of the clock only this much is known: it cannot be earlier than the source
+// that this program was made of.
+func checkMachine(now time.Time) []api.Check {
+	out := []api.Check{}
+	if made, ok := madeAt(); ok && now.Before(made) {
+		out = append(out, api.Check{
+			Name: "clock", State: checkFail, Fix: "set the clock, at best by the network",
+			Text: fmt.Sprintf("it says %s, and this Linnet was made on %s", now.Format(time.DateOnly), made.Format(time.DateOnly)),
+		})
+	}
+	return out
+}
+
+// checkPort tells where the API is when somebody else has its port.
+func (h *house) checkPort() []api.Check {
+	wanted := h.settings.Wanted
+	if _, port, err := net.SplitHostPort(wanted); err != nil || port == "0" || h.settings.Listen == wanted || h.settings.Listen == "" {
+		return nil
+	}
+	return []api.Check{{
+		Name: "port", State: checkWarn, Fix: "stop what has the port, then linnet down and linnet up; or choose another by --listen",
+		Text: fmt.Sprintf("another program has %s: the API for programs is at %s", wanted, h.settings.Listen),
+	}}
+}
+
+func madeAt() (time.Time, bool) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return time.Time{}, false
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			t, err := time.Parse(time.RFC3339, s.Value)
+			return t, err == nil
+		}
+	}
+	return time.Time{}, false
+}
+
+// check looks at one account.
+func (h *house) check(t *tenant) []api.Check {
+	h.mutex.Lock()
+	m, state, problem := t.messenger, t.state, t.problem
+	h.mutex.Unlock()
+	switch {
+	case m != nil:
+		checks := []api.Check{checkMesh(m), checkStorage(m)}
+		if u := m.vault.Upgraded(); u != nil {
+			checks = append(checks, api.Check{
+				Name: "upgrade", State: checkOK, Fix: "rm -r " + u.Copy + ", once all is well",
+				Text: fmt.Sprintf("the store went from schema %d to %d at this start; a copy of what it was is kept", u.From, u.To),
+			})
+		}
+		return checks
+	case state == stateLocked:
+		return []api.Check{{Name: "account", State: checkWarn, Text: "locked: it waits for its passphrase", Fix: "linnet account unlock"}}
+	default:
+		return []api.Check{{Name: "account", State: checkFail, Text: problem, Fix: "linnet down, then linnet up tries again"}}
+	}
+}
+
+func checkMesh(m *messenger) api.Check {
+	s := m.Host.Stats()
+	if s.Peers == 0 && !onNetwork() {
+		return api.Check{Name: "mesh", State: checkWarn, Text: "this machine is on no network; what is sent waits here", Fix: "connect it: a cable, Wi-Fi"}
+	}
+	if s.Peers == 0 {
+		return api.Check{Name: "mesh", State: checkWarn, Text: "connected to nobody; what is sent waits here", Fix: "check the network, or add somebody by an invite"}
+	}
+	text, fix := counted(s.Peers, "peer"), ""
+	switch reach := m.Host.Addrs(); {
+	case s.Serving:
+		text += "; reachable from outside"
+	case slices.ContainsFunc(reach, func(a string) bool { return strings.HasSuffix(a, "/p2p-circuit") }):
+		text += "; behind a router, reachable by relay"
+	case len(reach) == 0:
+		text += "; behind a router that lets nobody in"
+		fix = "two behind routers meet by a relay that both can reach"
+	}
+	if s.Relayed > 0 {
+		text += fmt.Sprintf(", %d of the connections by relay", s.Relayed)
+	}
+	if s.Neighbours > 0 {
+		text += fmt.Sprintf(", %d on the LAN", s.Neighbours)
+	}
+	return api.Check{Name: "mesh", State: checkOK, Text: text, Fix: fix}
+}
+
+// onNetwork tells whether this machine has an address that others could know.
+func onNetwork() bool {
+	addrs, err := net.InterfaceAddrs()
+	return err != nil || slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && !n.IP.IsLoopback() && !n.IP.IsLinkLocalUnicast()
+	})
+}
+
+func checkStorage(m *messenger) api.Check {
+	s := m.vault.Stats()
+	c := api.Check{Name: "storage", State: checkOK, Text: fmt.Sprintf("%s used, %s free", inBytes(s.Bytes), inBytes(s.Free))}
+	switch {
+	case s.Full:
+		c.State, c.Fix = checkFail, "make room on the disk: nothing can be written"
+	case s.Lost > 0:
+		c.State, c.Fix = checkWarn, "check the disk"
+		c.Text += fmt.Sprintf("; %d writes vanished that the disk had confirmed", s.Lost)
+	case s.Damaged > 0:
+		c.State, c.Fix = checkWarn, "check the disk"
+		for _, d := range m.vault.Damaged() {
+			c.Text += "; " + d.String()
+		}
+	}
+	return c
+}
+
+// inspect looks at the folder of an account from outside, whether it is open or not.
+func inspect(folder string) (out []api.Check) {
+	i, err := vault.Inspect(folder)
+	var newer *vault.SchemaError
+	switch {
+	case errors.As(err, &newer):
+		out = append(out, api.Check{Name: "store", State: checkFail, Text: err.Error(), Fix: "install the Linnet that wrote it, or a newer one"})
+	case err != nil:
+		out = append(out, api.Check{Name: "store", State: checkFail, Text: err.Error(), Fix: "put a backup or a copy of the folder in its place"})
+	case i.Upgrading:
+		out = append(out, api.Check{Name: "store", State: checkWarn, Text: "an upgrade of it has not ended", Fix: "linnet up goes on with it"})
+	default:
+		out = append(out, api.Check{Name: "store", State: checkOK, Text: fmt.Sprintf("schema %d, only you can open it", i.Schema)})
+	}
+	if len(i.Exposed) > 0 && err == nil {
+		out = out[:len(out)-1]
+	}
+	for _, e := range i.Exposed {
+		mode := "0600"
+		if info, err := os.Lstat(e.Path); err == nil && info.IsDir() {
+			mode = "0700"
+		}
+		out = append(out, api.Check{Name: "modes", State: checkFail, Text: "others on this machine may open " + e.String(), Fix: "chmod " + mode + " " + e.Path})
+	}
+	for _, path := range i.Copies {
+		out = append(out, api.Check{Name: "copy", State: checkWarn, Text: "an upgrade left a copy of all that was in the store: " + path, Fix: "rm -r " + path + ", once all is well"})
+	}
+	return out
+}
+
+// doctorAlone is what can be said while no daemon runs.
+func doctorAlone(p paths) (api.Report, error) {
+	r := api.Report{V: formatVersion, Accounts: map[string][]api.Check{}}
+	r.Checks = append(r.Checks, api.Check{Name: "daemon", State: checkFail, Text: "Linnet is not running", Fix: "linnet up"})
+	if pid, held := daemonPID(p.Lock); held {
+		r.Checks[0].Text = fmt.Sprintf("process %d has the lock and does not answer", pid)
+		r.Checks[0].Fix = "look into " + p.Log
+	}
+	r.Checks = append(r.Checks, checkMachine(time.Now())...)
+	names, err := findAccounts(p.Data)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return r, err
+	}
+	for _, name := range names {
+		r.Accounts[name] = inspect(filepath.Join(p.Data, name))
+	}
+	return r, nil
+}
+
+// Doctor looks at everything. A report may be shown to strangers: it has no names, keys, addresses or paths.
+func (h *house) Doctor(_ context.Context, report bool) (api.Report, error) {
+	r := api.Report{V: formatVersion, Checks: append(checkMachine(time.Now()), h.checkPort()...), Accounts: map[string][]api.Check{}}
+	r.Checks = append(r.Checks, checkMode("folder", h.settings.Folder, "0700"))
+	if h.settings.Socket != "" {
+		r.Checks = append(r.Checks, checkMode("socket", h.settings.Socket, "0600"))
+	}
+	states := make(map[string]int)
+	for i, t := range h.all() {
+		checks := append(h.check(t), inspect(t.folder)...)
+		name := t.name
+		if report {
+			name = strconv.Itoa(i + 1)
+			for j := range checks {
+				checks[j].Text, checks[j].Fix = redact(checks[j].Text), redact(checks[j].Fix)
+			}
+		}
+		r.Accounts[name] = checks
+		states[h.view(t).State]++
+	}
+	if !report {
+		return r, nil
+	}
+	for i := range r.Checks {
+		r.Checks[i].Text, r.Checks[i].Fix = redact(r.Checks[i].Text), redact(r.Checks[i].Fix)
+	}
+	b := readBuild()
+	r.Facts = map[string]string{
+		"version": b.Version, "revision": b.Revision, "go": b.Go, "platform": b.Platform,
+		"up": time.Since(h.since).Round(time.Second).String(),
+	}
+	for _, s := range []string{stateRunning, stateLocked, stateFailed} {
+		r.Facts["accounts "+s] = strconv.Itoa(states[s])
+	}
+	var err error
+	r.Log, err = lastLines(h.settings.LogFile)
+	return r, err
+}
+
+// checkMode tells whether others could read something that is ours alone.
+func checkMode(name, path, want string) api.Check {
+	if _, err := os.Lstat(path); err != nil {
+		return api.Check{Name: name, State: checkFail, Text: err.Error(), Fix: "linnet down, then linnet up"}
+	}
+	if mode, open := tooOpen(path); open {
+		return api.Check{
+			Name: name, State: checkFail, Fix: "chmod " + want + " " + path,
+			Text: fmt.Sprintf("others on this machine may open %s: its mode is %04o", path, mode),
+		}
+	}
+	return api.Check{Name: name, State: checkOK, Text: "only you can open it"}
+}
+
+// secret is what a report does not have: paths, network addresses, links, keys and whatever is as long as one.
+var secret = regexp.MustCompile(`(?i)linnet:\S+|linnet1\w+|[a-z]:\\[^"]*|(?:/[^/\s":]+)+/?|\b\d{1,3}(?:\.\d{1,3}){3}\b|\b[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){3,7}\b|\b\w{16,}\b`)
+
+func redact(s string) string { return secret.ReplaceAllString(s, "…") }
+
+// reportLines is how many lines of the log a report has.
+const reportLines = 50
+
+// lastLines returns the last lines of a log, redacted; none if there is no log.
+func lastLines(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the log: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("reading the log: %w", err)
+	}
+	const most = 64 << 10
+	from := max(0, info.Size()-most)
+	b, err := io.ReadAll(io.NewSectionReader(f, from, most))
+	if err != nil {
+		return nil, fmt.Errorf("reading the log: %w", err)
+	}
+	if from > 0 { // the first line is not whole
+		_, b, _ = bytes.Cut(b, []byte("\n"))
+	}
+	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
+	lines = lines[max(0, len(lines)-reportLines):]
+	for i := range lines {
+		lines[i] = redact(lines[i])
+	}
+	return lines, nil
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// inBytes is for people: 1 kB is 1000 bytes.
+func inBytes(n uint64) string {
+	f, units := float64(n), []string{"bytes", "kB", "MB", "GB", "TB", "PB", "EB"}
+	for f >= 1000 && len(units) > 1 {
+		f, units = f/1000, units[1:]
+	}
+	return fmt.Sprintf("%.0f %s", f, units[0])
+}

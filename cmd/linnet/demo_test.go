@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/linnetmesh/linnet/node"
+)
+
+// TestDemo runs the demo in this process, and checks each fact that it prints against the two nodes.
+func TestDemo(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out := new(bytes.Buffer)
+	d, err := newStage(ctx, newPrinter(out, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := d.close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(d.folder); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the folder is still there: %v", err)
+		}
+	}()
+	if err := d.run(ctx); err != nil {
+		t.Fatal(err)
+	}
+
+	var events []string
+	lines := make(map[string]line)
+	for b := range bytes.Lines(out.Bytes()) {
+		var l line
+		if err := json.Unmarshal(b, &l); err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, l.Event)
+		lines[l.Event] = l
+		if l.V != 1 || l.Took < 0 || l.Took > l.At {
+			t.Errorf("impossible: %s", b)
+		}
+	}
+	want := []string{
+		"begin", "mesh", "publish", "invite", "open", "found", "session", "accepted",
+		"message", "message", "reaction", "read", "edit", "safety", "wire", "dht", "end",
+	}
+	if diff := cmp.Diff(want, events); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+
+	ada, ben := d.people[0], d.people[1]
+	for _, p := range []struct {
+		at, with *person
+		name     string
+	}{{ada, ben, "Ben"}, {ben, ada, "Ada"}} {
+		c, err := p.at.Node.Contact(p.with.Node.Account())
+		if err != nil || c.State != node.Accepted || c.Name != p.name {
+			t.Errorf("%s knows %s as %q, %v: %v", p.at.name, p.name, c.Name, c.State, err)
+		}
+		all, err := p.at.Node.Messages(p.with.Node.Account(), node.Place{}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts []string
+		for _, m := range all {
+			texts = append(texts, m.Text)
+		}
+		if diff := cmp.Diff([]string{"hello, Ben", "hello, dear Ada"}, texts); diff != "" {
+			t.Errorf("%s shows (-want +got):\n%s", p.at.name, diff)
+		}
+		// What nobody looks at, such as a profile, may still be on its way.
+		if err := poll(ctx, func() bool { return len(p.at.Node.Waiting()) == 0 }); err != nil {
+			t.Errorf("%s has something waiting: %v", p.at.name, p.at.Node.Waiting())
+		}
+		if s := p.at.Host.Stats(); s.Relayed != 0 {
+			t.Errorf("%s is connected through a relay", p.at.name)
+		}
+		if s := p.at.Node.Stats(); s.Unreadable != 0 || s.Resets != 0 {
+			t.Errorf("%s: %+v", p.at.name, s)
+		}
+	}
+	i, err := node.ParseInvite(lines["invite"].Link)
+	if err != nil || i.Address != ada.Node.Address() {
+		t.Errorf("the link is not Ada's: %v", err)
+	}
+	if _, err := ada.Node.Invites(); err != nil {
+		t.Error(err)
+	}
+	number, err := ada.Node.SafetyNumber(ben.Node.Account())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(lines["safety"].What, strings.Join(inFives(number)[:3], " ")) {
+		t.Errorf("safety number %q, want that of %s", lines["safety"].What, number)
+	}
+	if got := lines["dht"].Bytes; got != 8192 {
+		t.Errorf("a record of %d bytes, want 8192", got)
+	}
+	if got := uint64(lines["wire"].Count); got == 0 || got > ada.Node.Stats().Sent+ben.Node.Stats().Sent {
+		t.Errorf("%d envelopes on the wire", got)
+	}
+}
+
+// TestCheck holds that the last line is not printed when something did not arrive.
+func TestCheck(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out := new(bytes.Buffer)
+	d, err := newStage(ctx, newPrinter(out, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := d.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := d.run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	ada, ben := d.people[0], d.people[1]
+	// Ben loses a message; and Ada is not there for another.
+	if err := ben.Node.Erase(ctx, ada.Node.Account(), d.said[1].ref); err != nil {
+		t.Fatal(err)
+	}
+	if err := ada.Host.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ref, err := ben.Node.Send(ctx, ada.Node.Account(), "are you there?", node.Ref{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.said = append(d.said, said{ben, ada, ref, "are you there?"})
+	err = d.check(ctx)
+	if err == nil || out.Len() > 0 {
+		t.Fatalf("checked: %v, printed %q", err, out)
+	}
+	for _, want := range []string{
+		`Ben shows "hello, Ben" of Ada 0 times, not once`,
+		`"are you there?" from Ben to Ada did not arrive: `,
+		`Ada shows "are you there?" of Ben 0 times, not once`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q lacks %q", err, want)
+		}
+	}
+}
+
+// TestKeep holds that --keep goes on until it is interrupted, and then ends well and leaves nothing; and that to be
+// interrupted before is not to be done.
+func TestKeep(t *testing.T) {
+	for _, test := range []struct {
+		name, until string
+		args        []string
+		want        int
+	}{
+		{"kept", "Ctrl-C ends it", []string{"demo", "--keep"}, exitDone},
+		{"too early", "mesh up", []string{"demo"}, exitInterrupted},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			folder := t.TempDir()
+			t.Setenv("TMPDIR", folder)
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			r, w := io.Pipe()
+			got := make(chan int, 1)
+			var problems bytes.Buffer
+			go func() {
+				got <- runIn(ctx, test.args, w, &problems)
+				w.Close()
+			}()
+			all := new(strings.Builder)
+			seen := false
+			for lines := bufio.NewScanner(r); lines.Scan(); {
+				all.WriteString(lines.Text() + "\n")
+				if strings.Contains(lines.Text(), test.until) {
+					seen = true
+					interrupt()
+				}
+			}
+			if code := <-got; code != test.want || !seen {
+				t.Errorf("exits with %d, want %d: %s%s", code, test.want, all, problems.String())
+			}
+			left, err := os.ReadDir(folder)
+			if err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v %v", left, err)
+			}
+		})
+	}
+}
+
+// brokenPipe is an output that nobody reads any more.
+type brokenPipe struct{ lines int }
+
+func (b *brokenPipe) Write(p []byte) (int, error) {
+	if b.lines--; b.lines < 0 {
+		return 0, io.ErrClosedPipe
+	}
+	return len(p), nil
+}
+
+// TestBrokenPipe holds that a demo whose reader went away ends, and leaves nothing.
+func TestBrokenPipe(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	if code := runIn(t.Context(), []string{"demo"}, &brokenPipe{3}, io.Discard); code != exitFailed {
+		t.Errorf("exits with %d", code)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}

@@ -1,0 +1,16 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// tryLock locks the file for this process, and fails at once if another has it.
+func tryLock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
+
+// detached has a process outlive the terminal that it was started in.
+func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }

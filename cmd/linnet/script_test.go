@@ -1,0 +1,83 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(idleRole) != "" {
+		os.Exit(idle())
+	}
+	if os.Getenv(victimFolder) != "" {
+		os.Exit(victim())
+	}
+	testscript.Main(m, map[string]func(){"linnet": main})
+}
+
+// TestScripts holds the dialogues with linnet: what somebody types, and what it says.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// exits CODE PROGRAM ARGS… wants an exit code.
+			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) < 2 {
+					ts.Fatalf("usage: exits code program [args...]")
+				}
+				want, err := strconv.Atoi(args[0])
+				ts.Check(err)
+				got := 0
+				if err := ts.Exec(args[1], args[2:]...); err != nil {
+					var exit *exec.ExitError
+					if !errors.As(err, &exit) {
+						ts.Fatalf("running %s: %v", args[1], err)
+					}
+					got = exit.ExitCode()
+				}
+				if got != want {
+					ts.Fatalf("exits with %d, want %d", got, want)
+				}
+			},
+			// until REGEXP PROGRAM ARGS… runs a program again and again until what it prints matches, for 30 s at most.
+			"until": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) < 2 {
+					ts.Fatalf("usage: until regexp program [args...]")
+				}
+				want, err := regexp.Compile(args[0])
+				ts.Check(err)
+				for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+					err := ts.Exec(args[1], args[2:]...)
+					if err == nil && want.MatchString(ts.ReadFile("stdout")) {
+						return
+					}
+					if time.Now().After(end) {
+						ts.Fatalf("it never printed %s; at last %v:\n%s", args[0], err, ts.ReadFile("stdout"))
+					}
+				}
+			},
+			// field VARIABLE NAME keeps a field of the JSON object that was printed last.
+			"field": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 2 {
+					ts.Fatalf("usage: field variable name")
+				}
+				var object map[string]any
+				ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &object))
+				text, ok := object[args[1]].(string)
+				if !ok {
+					ts.Fatalf("there is no text %q in it", args[1])
+				}
+				ts.Setenv(args[0], text)
+			},
+		},
+	})
+}

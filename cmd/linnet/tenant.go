@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/linnetmesh/linnet/node"
+	"github.com/linnetmesh/linnet/node/api"
+	"github.com/linnetmesh/linnet/node/vault"
+)
+
+// The states of an account.
+const (
+	stateRunning = "running"
+	stateLocked  = "locked"
+	stateFailed  = "failed"
+)
+
+// tenant is an account in the house. All but name and folder is guarded by the mutex of the house.
+type tenant struct {
+	name, folder string
+	opening      sync.Mutex // held by who opens it
+
+	messenger *messenger // nil unless it runs
+	state     string
+	problem   string
+}
+
+func newTenant(folder, name string) *tenant {
+	return &tenant{name: name, folder: filepath.Join(folder, name), state: stateFailed, problem: "it is still being opened"}
+}
+
+// open opens an account and runs it, unless it runs. Without the passphrase that it takes, which the keyring may have, it is
+// locked. The errors are those of openNode.
+func (h *house) open(t *tenant, passphrase []byte) error {
+	t.opening.Lock()
+	defer t.opening.Unlock()
+	h.mutex.Lock()
+	runs := t.messenger != nil
+	h.mutex.Unlock()
+	if runs {
+		return nil
+	}
+	if len(passphrase) == 0 {
+		passphrase = h.recall(t.folder)
+	}
+	m, err := openNode(settings{Folder: t.folder, Passphrase: passphrase, Host: h.settings.Host, Log: h.settings.Log})
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	defer h.poke()
+	switch {
+	case err == nil && h.closed:
+		return errors.Join(refusal(http.StatusServiceUnavailable, api.CodeStopped, "", "the daemon stops"), m.Close())
+	case err == nil:
+		t.messenger, t.state, t.problem = m, stateRunning, ""
+		if u := m.vault.Upgraded(); u != nil {
+			h.settings.Log.Info("a store was upgraded; a copy of what it was is kept beside it", "from", u.From, "to", u.To)
+		}
+		h.work.Go(func() { h.attend(t, m) })
+	case errors.Is(err, vault.ErrPassphrase) && (len(passphrase) == 0 || t.state == stateLocked):
+		t.state, t.problem = stateLocked, ""
+	default:
+		t.state, t.problem = stateFailed, err.Error()
+	}
+	return err
+}
+
+// attend runs an account until the house or the account itself ends.
+func (h *house) attend(t *tenant, m *messenger) {
+	err := errors.Join(m.Run(h.life), m.Close())
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	defer h.poke()
+	t.messenger, t.state, t.problem = nil, stateFailed, "it has ended"
+	if err != nil {
+		t.problem = err.Error()
+	}
+	if h.life.Err() != nil {
+		h.errs = append(h.errs, err)
+		return
+	}
+	h.settings.Log.Error("an account ended", "account", slices.Index(h.tenants, t)+1, "error", err)
+}
+
+// view returns an account as the API shows it.
+func (h *house) view(t *tenant) api.Account {
+	h.mutex.Lock()
+	a, m := api.Account{Name: t.name, State: t.state, Problem: t.problem}, t.messenger
+	h.mutex.Unlock()
+	if m == nil {
+		return a
+	}
+	a.ID, a.Address, a.Device = m.Node.Account().String(), m.Node.Address().String(), int(m.Node.Device())
+	a.Display, a.About = m.Node.Name()
+	for _, d := range m.Node.Devices() {
+		a.Devices = append(a.Devices, int(d))
+	}
+	_, err := m.Node.Words()
+	a.Words = err == nil
+	return a
+}
+
+// Create makes an account and runs it.
+func (h *house) Create(_ context.Context, in *api.InCreate) (api.Account, error) {
+	if in.Body.Keyring && in.Body.Passphrase == "" {
+		return api.Account{}, refusal(http.StatusUnprocessableEntity, api.CodeInvalid, "", "the keyring is for a passphrase, and there is none")
+	}
+	h.making.Lock()
+	defer h.making.Unlock()
+	name := in.Body.Name
+	switch {
+	case name == "":
+		name = h.free(slug(in.Body.Display))
+	case len(name) > maxName || !accountName.MatchString(name) || keptCopy.MatchString(name):
+		return api.Account{}, refusal(http.StatusUnprocessableEntity, api.CodeInvalid, "",
+			"a local name has 1 to %d of a-z, 0-9, dot, dash and underscore, and begins with a letter or digit", maxName)
+	case h.taken(name):
+		return api.Account{}, refusal(http.StatusConflict, api.CodeConflict, "choose another name", "there is an account %q already", name)
+	}
+	passphrase := []byte(in.Body.Passphrase)
+	if in.Body.Keyring {
+		if err := remember(filepath.Join(h.settings.Folder, name), in.Body.Passphrase); err != nil {
+			return api.Account{}, err
+		}
+	}
+	if err := makeAccount(h.settings.Folder, name, in.Body.Display, passphrase); err != nil {
+		return api.Account{}, refusalOf(err)
+	}
+	t := newTenant(h.settings.Folder, name)
+	h.mutex.Lock()
+	h.tenants = append(h.tenants, t)
+	var names []string
+	for _, t := range h.tenants {
+		names = append(names, t.name)
+	}
+	h.mutex.Unlock()
+	if err := writeOrder(h.settings.Folder, names); err != nil { // it is only about who is the default
+		h.settings.Log.Warn("the order of accounts was not written", "error", err)
+	}
+	if err := h.open(t, passphrase); err != nil {
+		return api.Account{}, refusalOf(err)
+	}
+	return h.view(t), nil
+}
+
+// maxName is how long a local name may be.
+const maxName = 64
+
+// keptCopy is how the copy is called that an upgrade of a store leaves. It is no account: run beside the one that it is a copy
+// of, both would use the same keys.
+var keptCopy = regexp.MustCompile(`\.schema[0-9]+`)
+
+// accountName is what a local name is made of.
+var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+
+// unfinished is how folders begin in which an account is being made.
+const unfinished = ".new-"
+
+// orderFile holds the local names of accounts, the oldest first, one in a line.
+const orderFile = "order"
+
+// makeAccount makes a vault with an account in it. It takes its name last: who is interrupted leaves no half of one.
+func makeAccount(folder, name, display string, passphrase []byte) (err error) {
+	temporary := filepath.Join(folder, unfinished+name)
+	if err := os.RemoveAll(temporary); err != nil {
+		return fmt.Errorf("removing an unfinished account: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(temporary))
+		}
+	}()
+	v, err := vault.Open(vault.Config{Folder: temporary, Passphrase: passphrase})
+	if err != nil {
+		return fmt.Errorf("making the vault: %w", err)
+	}
+	if err := errors.Join(node.Create(v, display, time.Now()), v.Close()); err != nil {
+		return fmt.Errorf("making an account: %w", err)
+	}
+	if err := os.Rename(temporary, filepath.Join(folder, name)); err != nil {
+		return fmt.Errorf("naming an account: %w", err)
+	}
+	return nil
+}
+
+// findAccounts returns the local names of the accounts in a folder, the oldest first, and removes what is unfinished.
+func findAccounts(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("looking for accounts: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		path := filepath.Join(folder, e.Name())
+		switch {
+		case !e.IsDir():
+		case strings.HasPrefix(e.Name(), unfinished):
+			if err := os.RemoveAll(path); err != nil {
+				return nil, fmt.Errorf("removing an unfinished account: %w", err)
+			}
+		case accountName.MatchString(e.Name()) && !keptCopy.MatchString(e.Name()):
+			if _, err := os.Lstat(filepath.Join(path, "key")); err == nil {
+				names = append(names, e.Name())
+			}
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(folder, orderFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the order of accounts: %w", err)
+	}
+	order := strings.Fields(string(b))
+	rank := func(name string) int {
+		if i := slices.Index(order, name); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	slices.SortStableFunc(names, func(x, y string) int { return rank(x) - rank(y) })
+	return names, nil
+}
+
+func writeOrder(folder string, names []string) error {
+	path := filepath.Join(folder, orderFile)
+	if err := os.WriteFile(path+".new", []byte(strings.Join(names, "\n")+"\n"), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// taken tells whether a local name is in use, be it by something that is no account.
+func (h *house) taken(name string) bool {
+	for _, t := range h.all() {
+		if t.name == name {
+			return true
+		}
+	}
+	_, err := os.Lstat(filepath.Join(h.settings.Folder, name))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// free returns a name that is not taken, with a number behind it if need be.
+func (h *house) free(name string) string {
+	for i, try := 2, name; ; i++ {
+		if !h.taken(try) {
+			return try
+		}
+		try = name + "-" + strconv.Itoa(i)
+	}
+}
+
+// slug makes a local name of a display name: "Ada Lovelace" is ada-lovelace.
+func slug(display string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(display) {
+		switch {
+		case b.Len() >= maxName/2:
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	if s := strings.TrimRight(b.String(), "-"); s != "" {
+		return s
+	}
+	return "account"
+}
