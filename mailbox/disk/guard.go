@@ -96,6 +96,8 @@ func (g *guard) throw(free, n uint64) error {
 
 // has tells whether n bytes may be written for what can wait.
 func (g *guard) has(n uint64) bool {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
 	free, _, err := g.free(g.path)
 	return err == nil && free >= g.floor+n
 }
