@@ -161,6 +161,16 @@ func publicOf(seed identity.Seed) identity.Account {
 	return key.Public()
 }
 
+// AccountOfWords returns whose words these are. The errors are those of identity.ParseWords.
+func AccountOfWords(words string) (Account, error) {
+	seed, err := identity.ParseWords(words)
+	if err != nil {
+		return Account{}, err
+	}
+	defer seed.Erase()
+	return publicOf(seed), nil
+}
+
 // vacate makes sure that a vault holds no account. What a restore left that was cut short goes.
 func vacate(v *vault.Vault) error {
 	if _, err := v.Get(vault.Account, selfKey); err == nil {

@@ -144,6 +144,11 @@ func onNetwork() bool {
 func checkStorage(m *messenger) api.Check {
 	s := m.vault.Stats()
 	c := api.Check{Name: "storage", State: checkOK, Text: fmt.Sprintf("%s used, %s free", inBytes(s.Bytes), inBytes(s.Free))}
+	if made, ok := m.Node.LastBackup(); ok {
+		c.Text += "; backup " + old(time.Since(made))
+	} else {
+		c.Text += "; no backup yet"
+	}
 	switch {
 	case s.Full:
 		c.State, c.Fix = checkFail, "make room on the disk: nothing can be written"
@@ -157,6 +162,40 @@ func checkStorage(m *messenger) api.Check {
 		}
 	}
 	return c
+}
+
+// backupOld is how old a backup may be before the doctor advises another one.
+const backupOld = 30 * 24 * time.Hour
+
+// checkBackup tells whether somebody who loses this device loses much.
+func checkBackup(m *messenger, now time.Time) api.Check {
+	c := api.Check{Name: "backup", State: checkOK, Fix: "linnet backup create FILE"}
+	made, ok := m.Node.LastBackup()
+	switch {
+	case ok && now.Sub(made) > backupOld:
+		c.State, c.Text = checkWarn, "the last one is "+old(now.Sub(made))
+	case ok:
+		c.Text, c.Fix = old(now.Sub(made)), ""
+	case len(m.Node.Contacts()) > 0:
+		c.State, c.Text = checkWarn, "there is none: with this device, contacts and history would be lost"
+	default:
+		c.Text = "there is none, and nothing to lose yet"
+	}
+	return c
+}
+
+// old tells an age.
+func old(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "just made"
+	case d < time.Hour:
+		return counted(int(d/time.Minute), "minute") + " old"
+	case d < 48*time.Hour:
+		return counted(int(d/time.Hour), "hour") + " old"
+	default:
+		return counted(int(d/(24*time.Hour)), "day") + " old"
+	}
 }
 
 // inspect looks at the folder of an account from outside, whether it is open or not.
@@ -218,6 +257,9 @@ func (h *house) Doctor(_ context.Context, report bool) (api.Report, error) {
 	states := make(map[string]int)
 	for i, t := range h.all() {
 		checks := append(h.check(t), inspect(t.folder)...)
+		if m, err := h.messenger(t.name); err == nil {
+			checks = append(checks, checkBackup(m, time.Now()))
+		}
 		name := t.name
 		if report {
 			name = strconv.Itoa(i + 1)

@@ -37,7 +37,7 @@ type house struct {
 	end      context.CancelFunc
 	changed  chan struct{}
 	work     sync.WaitGroup
-	making   sync.Mutex // one Create at a time
+	making   sync.Mutex // one account is named at a time
 
 	mutex   sync.Mutex
 	tenants []*tenant // the default first
@@ -57,6 +57,9 @@ func openHouse(ctx context.Context, s houseSettings) (*house, error) {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
 	if err := makeFolder(s.Folder); err != nil {
+		return nil, err
+	}
+	if err := clean(s.Folder); err != nil {
 		return nil, err
 	}
 	names, err := findAccounts(s.Folder)

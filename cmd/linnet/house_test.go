@@ -198,7 +198,7 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("a report has a path: %+v", c)
 			}
 		}
-		want := map[string]string{"mesh": "warn", "storage": "ok", "modes": "fail"}
+		want := map[string]string{"mesh": "warn", "storage": "ok", "modes": "fail", "backup": "ok"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("report %v: %s", report, diff)
 		}

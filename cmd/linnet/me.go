@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +17,10 @@ import (
 
 func newInit() *cobra.Command {
 	c := asking("init", "Make an account", `Init makes an account on this machine, beside those that there are, in the daemon that runs. No phone
-number, no server: an account is a key. With --passphrase its store is locked by one, which is asked for.`, 0, 0,
+number, no server: an account is a key. With --passphrase its store is locked by one, which is asked for.
+
+With --words it has an account again from its 24 words, which are asked for, or read from standard input: without contacts
+and history, which only a backup has (linnet backup restore). Its other devices are taken off it.`, 0, 0,
 		func(ctx context.Context, t *talk, _ []string) error {
 			var in api.InCreate
 			in.Body.Display, in.Body.Name, in.Body.Keyring = t.text("name"), t.text("local"), t.bool("keyring")
@@ -31,18 +33,29 @@ number, no server: an account is a key. With --passphrase its store is locked by
 					return &usageError{"an empty passphrase locks nothing; without --passphrase the key lies in a file that only you can read"}
 				}
 			}
+			if t.bool("words") {
+				var err error
+				if in.Body.Words, err = t.words(ctx); err != nil {
+					return err
+				}
+			}
 			a, err := api.CreateAccount.Call(ctx, t.Client, in)
 			if err != nil {
 				return err
 			}
 			return t.say(a, func(w io.Writer) {
 				printAccount(w, a)
+				if in.Body.Words != "" {
+					fmt.Fprintln(w, "\nYour contacts have to add you again, or you them: only a backup knows them.")
+					return
+				}
 				fmt.Fprintf(w, "\nWrite down its 24 words:  linnet words --account %s\n", a.Name)
 			})
 		})
 	c.Flags().String("name", "", "how contacts see you")
 	c.Flags().String("local", "", "what it is called on this machine; empty: made from the name")
 	c.Flags().Bool("passphrase", false, "lock the store by a passphrase")
+	c.Flags().Bool("words", false, "have an account again from its 24 words")
 	c.Flags().Bool("keyring", false, "keep the passphrase in the system's keyring, too, so that it opens with your session")
 	return c
 }
@@ -57,8 +70,16 @@ func printAccount(w io.Writer, a *api.Account) {
 	}
 	fmt.Fprintln(w)
 	if a.Address != "" {
-		fmt.Fprintf(w, "  %s\n  device %d of %d\n", a.Address, a.Device, len(a.Devices))
+		fmt.Fprintf(w, "  %s\n  %s\n", a.Address, thisDevice(a))
 	}
+}
+
+// thisDevice says which device of the account this is. Numbers are names: there may be gaps.
+func thisDevice(a *api.Account) string {
+	if len(a.Devices) == 1 {
+		return fmt.Sprintf("device %d, the only one", a.Device)
+	}
+	return fmt.Sprintf("device %d, one of %d", a.Device, len(a.Devices))
 }
 
 func newWhoami() *cobra.Command {
@@ -171,26 +192,17 @@ you. Once you have confirmed them, they are erased from this device.`, 0, 0, fun
 				}
 				fmt.Fprintf(w, "%2d %-12s%s", i+1, word, end)
 			}
-			fmt.Fprintln(w, "\nWrote them down?  linnet words confirm")
+			if t.toTerminal() { // a file of words holds nothing else
+				fmt.Fprintln(w, "\nWrote them down?  linnet words confirm")
+			}
 		})
 	})
 	confirm := asking("confirm", "Show that you have the words, and erase them here", "Confirm asks for the words, or reads them from standard input.", 0, 0, func(ctx context.Context, t *talk, _ []string) error {
 		in := api.InConfirmWords{InAccount: t.at()}
-		if isTerminal(t.in) {
-			fmt.Fprint(t.flags.ErrOrStderr(), "Your 24 words: ")
-			line, err := bufio.NewReader(io.LimitReader(t.in, maxInput)).ReadString('\n')
-			if err != nil && !errors.Is(err, io.EOF) {
-				return fmt.Errorf("reading the words: %w", err)
-			}
-			in.Body.Words = line
-		} else {
-			b, err := io.ReadAll(io.LimitReader(t.in, maxInput))
-			if err != nil {
-				return fmt.Errorf("reading the words: %w", err)
-			}
-			in.Body.Words = string(b)
+		var err error
+		if in.Body.Words, err = t.words(ctx); err != nil {
+			return err
 		}
-		in.Body.Words = strings.Join(strings.Fields(in.Body.Words), " ")
 		done, err := api.ConfirmWords.Call(ctx, t.Client, in)
 		if err != nil {
 			return err
@@ -288,7 +300,7 @@ func printStatus(w io.Writer, s *api.Status, now time.Time) {
 		}
 		fmt.Fprintf(w, "\n%s", name)
 		if a.Address != "" {
-			fmt.Fprintf(w, " · %s…%s · device %d of %d", a.Address[:min(12, len(a.Address))], a.Address[max(0, len(a.Address)-3):], a.Device, len(a.Devices))
+			fmt.Fprintf(w, " · %s…%s · %s", a.Address[:min(12, len(a.Address))], a.Address[max(0, len(a.Address)-3):], thisDevice(&a.Account))
 		}
 		fmt.Fprintln(w)
 		printChecks(w, a.Checks)

@@ -72,6 +72,57 @@ func (t *talk) newSecret(ctx context.Context, question string) (string, error) {
 	return text, err
 }
 
+// words reads the 24 words of an account: from a terminal until there are so many or a line is empty, otherwise all that is
+// left of standard input. Numbers between them, as linnet words prints them, do not count.
+func (t *talk) words(ctx context.Context) (string, error) {
+	type answer struct {
+		words []string
+		err   error
+	}
+	terminal := isTerminal(t.in)
+	if terminal {
+		fmt.Fprint(t.flags.ErrOrStderr(), "Your 24 words: ")
+	}
+	answers := make(chan answer, 1)
+	go func() { // a read of a terminal cannot be ended: this one ends with the process
+		var a answer
+		in, ok := t.in.(*bufio.Reader)
+		if !ok {
+			in = bufio.NewReader(io.LimitReader(t.in, maxInput))
+		}
+		for a.err == nil {
+			var line string
+			if line, a.err = in.ReadString('\n'); terminal && (line == "\n" || line == "\r\n") {
+				break
+			}
+			for _, word := range strings.Fields(line) {
+				if strings.Trim(word, "0123456789.)") != "" {
+					a.words = append(a.words, word)
+				}
+			}
+			if terminal && len(a.words) >= seedWords {
+				break
+			}
+		}
+		answers <- a
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil && !errors.Is(a.err, io.EOF) {
+			return "", fmt.Errorf("reading the words: %w", a.err)
+		}
+		if len(a.words) != seedWords {
+			return "", &usageError{fmt.Sprintf("these are %d words; an account has %d", len(a.words), seedWords)}
+		}
+		return strings.Join(a.words, " "), nil
+	case <-ctx.Done():
+		return "", errInterrupted
+	}
+}
+
+// seedWords is how many words an account has.
+const seedWords = 24
+
 // given returns a text of the arguments, or, if that is -, of standard input without the last line end.
 func (t *talk) given(args []string) (string, error) {
 	text := strings.Join(args, " ")

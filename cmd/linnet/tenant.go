@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -111,33 +112,100 @@ func (h *house) view(t *tenant) api.Account {
 	return a
 }
 
-// Create makes an account and runs it.
+// Create makes an account, or has one again from its words, and runs it.
 func (h *house) Create(_ context.Context, in *api.InCreate) (api.Account, error) {
-	if in.Body.Keyring && in.Body.Passphrase == "" {
-		return api.Account{}, refusal(http.StatusUnprocessableEntity, api.CodeInvalid, "", "the keyring is for a passphrase, and there is none")
+	if err := h.mayBecome(in.Body.Name, in.Body.Passphrase, in.Body.Keyring); err != nil {
+		return api.Account{}, err
 	}
-	h.making.Lock()
-	defer h.making.Unlock()
-	name := in.Body.Name
+	found := func(v *vault.Vault) error { return node.Create(v, in.Body.Display, time.Now()) }
+	if in.Body.Words != "" {
+		if err := h.absent(in.Body.Words); err != nil {
+			return api.Account{}, err
+		}
+		found = func(v *vault.Vault) error { return node.Recover(v, in.Body.Words, in.Body.Display, time.Now()) }
+	}
+	temporary, err := makeAccount(h.settings.Folder, []byte(in.Body.Passphrase), found)
+	if err != nil {
+		return api.Account{}, refusalOf(err)
+	}
+	return h.moveIn(temporary, in.Body.Name, in.Body.Display, in.Body.Passphrase, in.Body.Keyring)
+}
+
+// Restore makes an account of a backup, and runs it.
+func (h *house) Restore(ctx context.Context, in *api.RestoreHead, file io.Reader) (api.Restored, error) {
+	if err := h.mayBecome(in.Name, in.Lock, in.Keyring); err != nil {
+		return api.Restored{}, err
+	}
+	if err := h.absent(in.Words); err != nil {
+		return api.Restored{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.life, cancel)() //nolint:contextcheck // the house's, which ends it, too
+	var got node.BackupSummary
+	temporary, err := makeAccount(h.settings.Folder, []byte(in.Lock), func(v *vault.Vault) (err error) {
+		got, err = node.Restore(ctx, v, file, node.BackupKey{Passphrase: in.Passphrase, Identities: in.Identities}, in.Words, time.Now())
+		return err
+	})
+	if err != nil {
+		return api.Restored{}, refusalOf(err)
+	}
+	a, err := h.moveIn(temporary, in.Name, got.Name, in.Lock, in.Keyring)
+	return api.Restored{Account: a, Backup: api.ViewBackup(&got)}, err
+}
+
+// mayBecome tells whether an account can be made with such a local name, which may be empty, and such a lock.
+func (h *house) mayBecome(name, passphrase string, keyring bool) error {
 	switch {
+	case keyring && passphrase == "":
+		return refusal(http.StatusUnprocessableEntity, api.CodeInvalid, "", "the keyring is for a passphrase, and there is none")
 	case name == "":
-		name = h.free(slug(in.Body.Display))
+		return nil
 	case len(name) > maxName || !accountName.MatchString(name) || keptCopy.MatchString(name):
-		return api.Account{}, refusal(http.StatusUnprocessableEntity, api.CodeInvalid, "",
+		return refusal(http.StatusUnprocessableEntity, api.CodeInvalid, "",
 			"a local name has 1 to %d of a-z, 0-9, dot, dash and underscore, and begins with a letter or digit", maxName)
 	case h.taken(name):
-		return api.Account{}, refusal(http.StatusConflict, api.CodeConflict, "choose another name", "there is an account %q already", name)
+		return refusal(http.StatusConflict, api.CodeConflict, "choose another name", "there is an account %q already", name)
 	}
-	passphrase := []byte(in.Body.Passphrase)
-	if in.Body.Keyring {
-		if err := remember(filepath.Join(h.settings.Folder, name), in.Body.Passphrase); err != nil {
+	return nil
+}
+
+// absent tells whether the account of some words runs here already: as another device it would take that one off the account.
+func (h *house) absent(words string) error {
+	id, err := node.AccountOfWords(words)
+	if err != nil {
+		return err
+	}
+	for _, a := range h.Accounts() {
+		if a.ID == id.String() {
+			return refusal(http.StatusConflict, api.CodeConflict, "linnet account", "this account is here already, as %q", a.Name)
+		}
+	}
+	return nil
+}
+
+// moveIn gives a new account its name, which is made of how contacts see it if there is none, and runs it.
+func (h *house) moveIn(temporary, name, display, passphrase string, keyring bool) (_ api.Account, err error) {
+	h.making.Lock()
+	defer h.making.Unlock()
+	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }() // unless it was renamed
+	if name == "" {
+		name = h.free(slug(display))
+	} else if err := h.mayBecome(name, passphrase, keyring); err != nil {
+		return api.Account{}, err
+	}
+	t := newTenant(h.settings.Folder, name)
+	if keyring {
+		if err := remember(t.folder, passphrase); err != nil {
 			return api.Account{}, err
 		}
 	}
-	if err := makeAccount(h.settings.Folder, name, in.Body.Display, passphrase); err != nil {
-		return api.Account{}, refusalOf(err)
+	if err := os.Rename(temporary, t.folder); err != nil {
+		return api.Account{}, fmt.Errorf("naming an account: %w", err)
 	}
-	t := newTenant(h.settings.Folder, name)
+	if err := syncFolder(h.settings.Folder); err != nil {
+		return api.Account{}, err
+	}
 	h.mutex.Lock()
 	h.tenants = append(h.tenants, t)
 	var names []string
@@ -148,7 +216,7 @@ func (h *house) Create(_ context.Context, in *api.InCreate) (api.Account, error)
 	if err := writeOrder(h.settings.Folder, names); err != nil { // it is only about who is the default
 		h.settings.Log.Warn("the order of accounts was not written", "error", err)
 	}
-	if err := h.open(t, passphrase); err != nil {
+	if err := h.open(t, []byte(passphrase)); err != nil {
 		return api.Account{}, refusalOf(err)
 	}
 	return h.view(t), nil
@@ -170,11 +238,12 @@ const unfinished = ".new-"
 // orderFile holds the local names of accounts, the oldest first, one in a line.
 const orderFile = "order"
 
-// makeAccount makes a vault with an account in it. It takes its name last: who is interrupted leaves no half of one.
-func makeAccount(folder, name, display string, passphrase []byte) (err error) {
-	temporary := filepath.Join(folder, unfinished+name)
-	if err := os.RemoveAll(temporary); err != nil {
-		return fmt.Errorf("removing an unfinished account: %w", err)
+// makeAccount makes a vault with an account in it. Its folder is to take its name last: who is interrupted leaves no half of
+// one.
+func makeAccount(folder string, passphrase []byte, found func(*vault.Vault) error) (_ string, err error) {
+	temporary, err := os.MkdirTemp(folder, unfinished)
+	if err != nil {
+		return "", fmt.Errorf("making a folder: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -183,18 +252,30 @@ func makeAccount(folder, name, display string, passphrase []byte) (err error) {
 	}()
 	v, err := vault.Open(vault.Config{Folder: temporary, Passphrase: passphrase})
 	if err != nil {
-		return fmt.Errorf("making the vault: %w", err)
+		return "", fmt.Errorf("making the vault: %w", err)
 	}
-	if err := errors.Join(node.Create(v, display, time.Now()), v.Close()); err != nil {
-		return fmt.Errorf("making an account: %w", err)
+	if err := errors.Join(found(v), v.Close()); err != nil {
+		return "", fmt.Errorf("making an account: %w", err)
 	}
-	if err := os.Rename(temporary, filepath.Join(folder, name)); err != nil {
-		return fmt.Errorf("naming an account: %w", err)
+	return temporary, nil
+}
+
+// clean removes what is left in a folder of accounts that were being made when a daemon was killed. Whoever calls it holds
+// the daemon's lock.
+func clean(folder string) error {
+	left, err := filepath.Glob(filepath.Join(folder, unfinished+"*"))
+	if err != nil {
+		return fmt.Errorf("looking for unfinished accounts: %w", err)
+	}
+	for _, path := range left {
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("removing an unfinished account: %w", err)
+		}
 	}
 	return nil
 }
 
-// findAccounts returns the local names of the accounts in a folder, the oldest first, and removes what is unfinished.
+// findAccounts returns the local names of the accounts in a folder, the oldest first.
 func findAccounts(folder string) ([]string, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -205,10 +286,6 @@ func findAccounts(folder string) ([]string, error) {
 		path := filepath.Join(folder, e.Name())
 		switch {
 		case !e.IsDir():
-		case strings.HasPrefix(e.Name(), unfinished):
-			if err := os.RemoveAll(path); err != nil {
-				return nil, fmt.Errorf("removing an unfinished account: %w", err)
-			}
 		case accountName.MatchString(e.Name()) && !keptCopy.MatchString(e.Name()):
 			if _, err := os.Lstat(filepath.Join(path, "key")); err == nil {
 				names = append(names, e.Name())

@@ -163,7 +163,7 @@ func sayUp(out io.Writer, s *api.Status, was, asJSON bool) error {
 		fmt.Fprintln(b)
 	}
 	if len(s.Accounts) == 0 {
-		fmt.Fprintln(b, "\nThere is no account yet:\n  linnet up --name NAME     makes one")
+		fmt.Fprintln(b, "\nThere is no account yet:\n  linnet up --name NAME      makes one\n  linnet backup restore FILE has one again from a backup\n  linnet init --words        has one again from its 24 words alone")
 	} else {
 		fmt.Fprintln(b, "\n  linnet open               the page\n  linnet invite             link and QR, works once, for 24 hours\n  linnet add 'linnet:…'     what your friend types\n  linnet status             how it does")
 	}
@@ -263,9 +263,9 @@ func isTerminal(in io.Reader) bool {
 	return err != nil || !os.SameFile(info, null)
 }
 
-// ask asks for the name of a new account. It may be empty: then none is made.
+// ask asks for the name of a new account. It may be empty: then none is made, and what is said next tells of backups.
 func ask(ctx context.Context, in io.Reader, out io.Writer) (string, error) {
-	if _, err := fmt.Fprint(out, "How shall your contacts see you? "); err != nil {
+	if _, err := fmt.Fprint(out, "How shall your contacts see you? (Enter alone makes no account) "); err != nil {
 		return "", err
 	}
 	type answer struct {

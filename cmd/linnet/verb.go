@@ -31,7 +31,7 @@ func asking(use, short, long string, least, most int, run func(context.Context, 
 		Use: use, Short: short, Long: long,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) < least || most >= 0 && len(args) > most {
-				return &usageError{fmt.Sprintf("it is: linnet %s; %s --help has more", use, c.CommandPath())}
+				return &usageError{fmt.Sprintf("it is: %s%s; %s --help has more", strings.TrimSuffix(c.CommandPath(), c.Name()), use, c.CommandPath())}
 			}
 			return nil
 		},
@@ -147,7 +147,7 @@ func hintOf(err error) (code int, hint string, ok bool) {
 // clientVerbs returns the verbs that ask the daemon.
 func clientVerbs() []*cobra.Command {
 	return []*cobra.Command{
-		newAPI(), newOpen(), newInit(), newStatus(), newDoctor(), newWhoami(), newAccount(), newProfile(), newWords(), newToken(), newRelay(),
+		newAPI(), newOpen(), newInit(), newStatus(), newDoctor(), newWhoami(), newAccount(), newBackup(), newProfile(), newWords(), newToken(), newRelay(),
 		newInvite(), newAdd(), newRequests(), newContacts(), newVerify(), newBlock(),
 		newChats(), newSend(), newHistory(), newSearch(), newWatch(), newReact(), newEdit(), newDelete(), newWhy(),
 	}

@@ -188,10 +188,23 @@ type Status struct {
 // AccountStatus is how one account does.
 type AccountStatus struct {
 	Account
-	Peers   int       `json:"peers" doc:"nodes it is connected to"`
-	Checks  []Check   `json:"checks"`
-	Waiting []Waiting `json:"waiting"`
-	Awake   []Contact `json:"awake"`
+	Peers   int        `json:"peers" doc:"nodes it is connected to"`
+	Checks  []Check    `json:"checks"`
+	Waiting []Waiting  `json:"waiting"`
+	Awake   []Contact  `json:"awake"`
+	Backup  *time.Time `json:"backup,omitempty" doc:"when the last backup was made"`
+}
+
+// Backup is what is in a backup.
+type Backup struct {
+	Made     time.Time `json:"made"`
+	Account  string    `json:"account" doc:"account key, hex"`
+	Name     string    `json:"name,omitempty" doc:"how contacts see it"`
+	Device   int       `json:"device" doc:"number of the device that made it"`
+	Contacts int       `json:"contacts"`
+	Messages int       `json:"messages"`
+	Waiting  int       `json:"waiting,omitempty" doc:"messages that had not come to a device"`
+	Damaged  uint64    `json:"damaged,omitempty" doc:"records that could not be read when it was made, and are missing"`
 }
 
 // Token lets a program use the API.

@@ -97,6 +97,16 @@ func (h *house) Create(context.Context, *InCreate) (Account, error) {
 	return Account{}, errors.New("a secret path")
 }
 
+func (h *house) Restore(ctx context.Context, in *RestoreHead, file io.Reader) (Restored, error) {
+	v, err := vault.Open(vault.Config{})
+	if err != nil {
+		return Restored{}, err
+	}
+	key := node.BackupKey{Passphrase: in.Passphrase, Identities: in.Identities}
+	got, err := node.Restore(ctx, v, file, key, in.Words, time.Now())
+	return Restored{Account: Account{Name: in.Name}, Backup: ViewBackup(&got)}, errors.Join(err, v.Close())
+}
+
 func (h *house) Unlock(context.Context, *InUnlock) (Account, error) {
 	return Account{}, node.ErrStopped
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 
 	"github.com/linnetmesh/linnet/node"
 )
@@ -18,6 +19,8 @@ type Daemon interface {
 	Add(ctx context.Context, account, invite string) (node.Account, error)
 	// Create makes an account and runs it.
 	Create(ctx context.Context, in *InCreate) (Account, error)
+	// Restore makes an account of a backup, and runs it. Nothing is left of one that fails.
+	Restore(ctx context.Context, in *RestoreHead, file io.Reader) (Restored, error)
 	// Unlock opens and runs an account that is locked.
 	Unlock(ctx context.Context, in *InUnlock) (Account, error)
 	// SetPassphrase changes how the store of an account is locked.

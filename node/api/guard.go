@@ -15,6 +15,7 @@ const (
 	maxHeader   = 16 << 10
 	maxCalls    = 256
 	maxWatchers = 128
+	maxFiles    = 2
 )
 
 // caller is who makes a call: what its token allows.
@@ -129,6 +130,10 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 			defer func() { <-slots }()
 		default:
 			refuse(w, problem(http.StatusTooManyRequests, CodeRate, "", "too many calls at once"))
+			return
+		}
+		if r.Method == http.MethodPost && r.URL.Path == RestorePath { // a file: it is read as it comes
+			next.ServeHTTP(w, r)
 			return
 		}
 		if r.ContentLength > maxBody {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,25 +121,39 @@ var known = []struct {
 	{node.ErrWrongWords, 403, CodeWrong, "these are not the words of this account", ""},
 	{node.ErrOnce, 409, CodeConflict, "the idempotency key was used for another message", ""},
 	{node.ErrStopped, 503, CodeStopped, "the account stops", ""},
+	{node.ErrBackupKey, 403, CodeWrong, "wrong passphrase or identity: the backup does not open by it", ""},
+	{node.ErrBackup, 422, CodeDamaged, "that is no backup of Linnet", ""},
+	{node.ErrNewer, 409, CodeNewer, "it needs a newer Linnet", "install a newer Linnet"},
+	{node.ErrBackupDamaged, 422, CodeDamaged, "the backup is damaged or cut short", "try another copy of it"},
+	{node.ErrBackupLock, 422, CodeInvalid, "", ""},
 	{node.ErrFull, 507, CodeFull, "the disk is nearly full", "make room, then try again"},
 }
 
-// problemOf returns an error as the API says it. What is not known is told to the log alone.
-func (s *Server) problemOf(err error) error {
+// Explain returns an error of node as the API says it, a *Problem; others it returns as they are.
+func Explain(err error) error {
 	var p *Problem
 	if errors.As(err, &p) {
 		return p
 	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {
-			return problem(k.status, k.code, k.hint, "%s", k.text)
+			return problem(k.status, k.code, k.hint, "%s", cmp.Or(k.text, err.Error()))
 		}
-	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return problem(http.StatusServiceUnavailable, CodeStopped, "", "it took too long, or was given up")
 	}
 	if node.IsInvalid(err) {
 		return problem(http.StatusUnprocessableEntity, CodeInvalid, "", "%s", err)
+	}
+	return err
+}
+
+// problemOf returns an error as the API says it. What is not known is told to the log alone.
+func (s *Server) problemOf(err error) *Problem {
+	var p *Problem
+	if errors.As(Explain(err), &p) {
+		return p
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return problem(http.StatusServiceUnavailable, CodeStopped, "", "it took too long, or was given up")
 	}
 	s.log.Error("a call failed", "error", err)
 	return problem(http.StatusInternalServerError, CodeInternal, "linnet doctor", "something went wrong inside; the log says what")

@@ -37,6 +37,7 @@ func (s *Server) routes() {
 	handle(s, MakeToken, s.makeToken)
 	handle(s, DropToken, func(_ context.Context, in *InToken) (*Done, error) { return done(s.tokens.drop(in.Token)) })
 	s.accountRoutes()
+	s.backupRoutes()
 	s.contactRoutes()
 	s.chatRoutes()
 	s.messageRoutes()
@@ -56,6 +57,9 @@ func (s *Server) status() *Status {
 			continue
 		}
 		in := &at{n, a.Name, &caller{scope: Admin}}
+		if made, ok := n.LastBackup(); ok {
+			a.Backup = &made
+		}
 		for _, w := range n.Waiting() {
 			if w.Account == n.Account() {
 				continue

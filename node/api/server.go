@@ -46,6 +46,7 @@ type Server struct {
 	page   http.Handler
 	logins logins
 	slots  chan struct{} // of watchers
+	files  chan struct{} // of backups that are made or read
 	end    chan struct{} // closed when Run ends: nobody watches any more
 }
 
@@ -69,7 +70,7 @@ func New(c Config) (*Server, error) {
 func newServer(d Daemon, t *tokens, log *slog.Logger) *Server {
 	s := &Server{
 		daemon: d, tokens: t, log: log, mux: http.NewServeMux(), ring: newRing(),
-		slots: make(chan struct{}, maxWatchers), end: make(chan struct{}),
+		slots: make(chan struct{}, maxWatchers), files: make(chan struct{}, maxFiles), end: make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -33,6 +33,22 @@ type (
 			Display    string `json:"display" maxLength:"128" doc:"how contacts will see it; may be empty"`
 			Passphrase string `json:"passphrase,omitempty" maxLength:"1024" doc:"protects the store; empty: a key file of mode 0600"`
 			Keyring    bool   `json:"keyring,omitempty" doc:"keep the passphrase in the system's keyring"`
+			Words      string `json:"words,omitempty" maxLength:"512" doc:"24 words of an account that is to be had again, without contacts and history: its other devices are taken off it"`
+		}
+	}
+	// InMakeBackup says who can open a backup.
+	InMakeBackup struct {
+		InAccount
+		Body struct {
+			Passphrase string   `json:"passphrase,omitempty" maxLength:"1024" doc:"who knows it; or recipients, not both"`
+			Recipients []string `json:"recipients,omitempty" maxItems:"32" doc:"as age has them: age1…"`
+		}
+	}
+	// InNoteBackup tells that a backup is where it is to stay.
+	InNoteBackup struct {
+		InAccount
+		Body struct {
+			Made time.Time `json:"made" doc:"as the backup has it"`
 		}
 	}
 	// InUnlock opens a locked account.
@@ -265,6 +281,15 @@ type (
 	Drawn struct {
 		Rows []string `json:"rows" doc:"1 is dark, 0 is light; without the light margin of four"`
 	}
+	// LastBackup is when a backup was made.
+	LastBackup struct {
+		Made *time.Time `json:"made,omitempty" doc:"absent: none ever was"`
+	}
+	// Restored is an account that was had again from a backup.
+	Restored struct {
+		Account Account `json:"account"`
+		Backup  Backup  `json:"backup"`
+	}
 	// Login lets one tab in, once.
 	Login struct {
 		URL     string `json:"url" doc:"opens the page; whoever has it is let in: treat it like a key"`
@@ -326,6 +351,8 @@ var (
 	SetPrivacy     = &Operation[InSetPrivacy, Privacy]{Name: "setPrivacy", Method: put, Path: "/v1/accounts/{account}/privacy", Scope: Admin, Why: "the page sets it; all verbs obey", Summary: "Say what others are not told"}
 	GetStorage     = &Operation[InAccount, Storage]{Name: "storage", Method: get, Path: "/v1/accounts/{account}/storage", Scope: Read, Verb: "status", Summary: "Tell what the account takes of the disk"}
 	Inspect        = &Operation[InInspect, Inspected]{Name: "inspect", Method: post, Path: "/v1/accounts/{account}/inspect", Scope: Admin, Why: "add says it; the page shows it before", Summary: "Tell whose an invite is, before it is used"}
+	GetLastBackup  = &Operation[InAccount, LastBackup]{Name: "lastBackup", Method: get, Path: "/v1/accounts/{account}/backup", Scope: Read, Verb: "status", Summary: "Tell when the last backup was made"}
+	NoteBackup     = &Operation[InNoteBackup, LastBackup]{Name: "noteBackup", Method: put, Path: "/v1/accounts/{account}/backup", Scope: Admin, Verb: "backup", Summary: "Remember that a backup is where it is to stay"}
 	GetHistory     = &Operation[InHistory, Page]{Name: "history", Method: get, Path: "/v1/accounts/{account}/contacts/{contact}/messages", Scope: Read, Verb: "history", Summary: "Read a conversation"}
 	SendMessage    = &Operation[InSend, Message]{Name: "send", Method: post, Path: "/v1/accounts/{account}/contacts/{contact}/messages", Scope: Send, Verb: "send", Summary: "Say a text"}
 	MarkRead       = &Operation[InMarkRead, Done]{Name: "markRead", Method: post, Path: "/v1/accounts/{account}/contacts/{contact}/read", Scope: Send, Verb: "history", Summary: "Mark messages as read"}
@@ -337,6 +364,12 @@ var (
 	DeleteMessage  = &Operation[InDelete, Done]{Name: "delete", Method: del, Path: "/v1/accounts/{account}/messages/{message}", Scope: Send, Verb: "delete", Summary: "Take a message away"}
 	React          = &Operation[InReact, Message]{Name: "react", Method: put, Path: "/v1/accounts/{account}/messages/{message}/reaction", Scope: Send, Verb: "react", Summary: "Put an emoji to a message"}
 	RetryMessage   = &Operation[InMessage, Message]{Name: "retry", Method: post, Path: "/v1/accounts/{account}/messages/{message}/retry", Scope: Send, Verb: "why", Summary: "Try again what failed"}
+)
+
+// What is or takes a file, see Client.MakeBackup and Client.Restore.
+var (
+	makeBackup = &Operation[InMakeBackup, Backup]{Name: "makeBackup", Method: post, Path: "/v1/accounts/{account}/backup", Scope: Admin, Verb: "backup", Summary: "Make a backup: the answer is the file"}
+	restore    = &Operation[RestoreHead, Restored]{Name: "restore", Method: post, Path: RestorePath, Scope: Admin, Verb: "backup", Summary: "Have an account again from a backup, as a new device, and run it"}
 )
 
 // WatchPath is where events come from, as text/event-stream, see Client.Watch.
