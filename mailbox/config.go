@@ -69,8 +69,8 @@ type Limits struct {
 	WeakMemory int64
 }
 
-// withDefaults returns the limits with zero fields filled.
-func (l Limits) withDefaults() Limits {
+// WithDefaults returns the limits with zero fields filled.
+func (l Limits) WithDefaults() Limits {
 	def(&l.MailPosts, 1000)
 	def(&l.MailBytes, 8<<20)
 	def(&l.ShelfPosts, 10_000)
@@ -105,7 +105,7 @@ func def[N int | int64 | time.Duration](n *N, to N) {
 
 // Validate returns all complaints about the limits, joined; nil if there are none.
 func (l Limits) Validate() error {
-	l = l.withDefaults()
+	l = l.WithDefaults()
 	var all []error
 	say := func(ok bool, format string, args ...any) {
 		if !ok {

@@ -18,7 +18,7 @@ func TestPolicy(t *testing.T) {
 		lim := Limits{
 			MailPosts: rapid.IntRange(20, 60).Draw(t, "posts"), MailBytes: int64(rapid.IntRange(64<<10, 300<<10).Draw(t, "bytes")),
 			TokenRate: 1, TokenBurst: 8, StrangerRate: 5, StrangerBurst: 4,
-		}.withDefaults()
+		}.WithDefaults()
 		box := Box{ID: BoxID{1}, Kind: Mail, Secret: secret.b}
 		l := newLedger(relay, box, nil)
 		mint := secret.Mint(relay, box.ID)
@@ -154,7 +154,7 @@ func TestWork(t *testing.T) {
 		t.Error("work is good twice")
 	}
 	// The more come, the more work it takes, and then nobody is let in for a while.
-	lim := Limits{StrangerRateAll: 10, WorkBits: 16}.withDefaults()
+	lim := Limits{StrangerRateAll: 10, WorkBits: 16}.WithDefaults()
 	var crowd crowd
 	if got := crowd.bits(&lim, 0); got != 16 {
 		t.Errorf("quiet: %d bits", got)

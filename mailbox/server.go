@@ -105,9 +105,12 @@ func (s *Server) now() moment {
 func (s *Server) lim() *Limits { return s.limits.Load() }
 
 func (s *Server) setLimits(l Limits) {
-	l = l.withDefaults()
+	l = l.WithDefaults()
 	s.limits.Store(&l)
 }
+
+// Limits returns the limits as they are now, zero fields filled.
+func (s *Server) Limits() Limits { return *s.lim() }
 
 // SetLimits changes the limits, as after SIGHUP. What lies there stays. The error is that of Limits.Validate.
 func (s *Server) SetLimits(l Limits) error {
@@ -129,7 +132,11 @@ func (s *Server) Run(ctx context.Context) error {
 		counted.count(b.Origin, 1)
 		return true
 	})
-	if err != nil {
+	if err != nil || ctx.Err() != nil {
+		close(s.begun) // who waits is not served
+		if ctx.Err() != nil {
+			return nil // it was stopped before it had begun
+		}
 		return fmt.Errorf("counting boxes: %w", err)
 	}
 	s.mu.Lock()

@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/linnetmesh/linnet/crypto/identity"
 	"github.com/linnetmesh/linnet/mailbox"
+	"github.com/linnetmesh/linnet/mailbox/mailboxtest"
 )
 
 // TestPutFetchAck is the life of a post: put, kept, fetched, acked, gone; and put twice, it is there once.
@@ -380,4 +384,28 @@ func TestTime(t *testing.T) {
 			t.Errorf("got %v, %v, want %v", got.Offset(), err, want)
 		}
 	})
+}
+
+// TestRunStoppedAtOnce stops a server before it has begun: that is no error, and who waits for it is not served.
+func TestRunStoppedAtOnce(t *testing.T) {
+	key := identity.GenerateTransportKey()
+	s, err := mailbox.New(mailbox.Config{Key: key, Store: &mailboxtest.Memory{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, there := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		s.Serve(identity.GenerateTransportKey().Public(), there)
+		close(done)
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	<-done
+	if _, err := here.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("it was served: %v", err)
+	}
 }

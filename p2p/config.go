@@ -1,9 +1,11 @@
 package p2p
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -85,12 +87,87 @@ type Config struct {
 	// Local is for meshes on one machine or LAN: the host tells others, and believes of others, addresses that are not public.
 	// Otherwise nobody learns them but neighbours on the LAN.
 	Local bool
+	// Conns changes how many connections the role may have.
+	Conns Conns
+	// Circuits are what a relay carries for those who cannot be dialled.
+	Circuits Circuits
+	// Refuse tells whether a node, or, before that is known, with the zero key, whoever comes from an address, gets no
+	// connection. Nil refuses nobody. It is asked for every connection and must be fast; Expel has it asked anew.
+	Refuse func(node identity.TransportKey, from net.Addr) bool
 	// LAN has the host announce itself on the LAN (mDNS), and exchange records with whom it finds there.
 	LAN bool
 	// Log gets why something did not work, at Debug alone, for the library's errors name peers. Nil means none.
 	Log *slog.Logger
 
 	simulated []libp2p.Option // see Simulate; nil for none
+}
+
+// Conns are limits of connections. A zero field is what the role has.
+type Conns struct {
+	// Total is how many there are at most, 16 to 1,000,000. Above three quarters of it the least useful are closed, down to
+	// a half. Each takes some 60 KiB.
+	Total int
+	// PerAddress is how many come from one IPv4 address or IPv6 /56, and how fast: a fortieth of it per second, twice as
+	// many at once. Behind one address of a carrier (CGNAT) may be hundreds of people.
+	PerAddress int
+	// Memory is how many bytes the library may set aside for their buffers, at least 16 MiB.
+	Memory int64
+}
+
+// Validate complains of all that is out of range.
+func (c Conns) Validate() error {
+	var errs []error
+	if c.Total != 0 && (c.Total < 16 || c.Total > 1_000_000) {
+		errs = append(errs, fmt.Errorf("p2p: %d connections: 16 to 1,000,000 can be had", c.Total))
+	}
+	if c.PerAddress < 0 || c.PerAddress > 1_000_000 {
+		errs = append(errs, fmt.Errorf("p2p: %d connections per address: 1 to 1,000,000 can be had", c.PerAddress))
+	}
+	if c.Memory != 0 && c.Memory < 16<<20 {
+		errs = append(errs, fmt.Errorf("p2p: %d bytes for connections: at least 16 MiB are needed", c.Memory))
+	}
+	return errors.Join(errs...)
+}
+
+// Circuits are what a relay carries for those who cannot be dialled. A zero field is the default that stands behind it:
+// long and large enough for a photograph while a hole is being punched, and not for a film. The library's own limits,
+// 2 min and 128 KiB, cut text in the middle.
+type Circuits struct {
+	Off bool // nothing is carried
+	// Places is how many nodes may be reached through the relay: 1,024; of one IP address: 64, for CGNAT; and of one IPv6
+	// autonomous system: 512.
+	Places, PlacesPerAddress, PlacesPerNetwork int
+	Each                                       int           // circuits that one node has at a time: 32
+	Duration                                   time.Duration // of one circuit: 10 min
+	Data                                       int64         // bytes through one circuit, in each direction: 4 MiB
+	// Allow tells whether a node may have a place on the relay, or reach who has one. Nil allows all. It must be fast.
+	Allow func(node identity.TransportKey, from net.Addr) bool
+}
+
+// withDefaults returns the limits with zero fields filled.
+func (c Circuits) withDefaults() Circuits {
+	c.Places = cmp.Or(c.Places, 1024)
+	c.PlacesPerAddress = cmp.Or(c.PlacesPerAddress, 64)
+	c.PlacesPerNetwork = cmp.Or(c.PlacesPerNetwork, 512)
+	c.Each = cmp.Or(c.Each, 32)
+	c.Duration = cmp.Or(c.Duration, 10*time.Minute)
+	c.Data = cmp.Or(c.Data, 4<<20)
+	return c
+}
+
+// Validate complains of what is out of range.
+func (c Circuits) Validate() error {
+	c = c.withDefaults()
+	if c.Places < 1 || c.PlacesPerAddress < 1 || c.PlacesPerNetwork < 1 || c.Each < 1 || c.Duration < time.Second || c.Data < 1 {
+		return errors.New("p2p: a limit of circuits is less than 1")
+	}
+	return nil
+}
+
+// Validate complains of all that is wrong with a Config, as New would before it does anything.
+func (c Config) Validate() error {
+	_, _, err := new(Host).check(&c)
+	return err
 }
 
 // check reads the parts of a Config that are text, and complains of all that is wrong with it.
@@ -131,6 +208,7 @@ func (h *Host) check(cfg *Config) (listen, announce []ma.Multiaddr, err error) {
 		}
 		return infos
 	}
+	errs = append(errs, cfg.Conns.Validate(), cfg.Circuits.Validate())
 	h.bootstrap, h.relay = peers("bootstrap", cfg.Bootstrap), peers("relay", cfg.Relays)
 	return listen, announce, errors.Join(errs...)
 }
@@ -170,13 +248,13 @@ func (h *Host) options(key identity.TransportPrivateKey, listen, announce []ma.M
 		libp2p.Identity(private),
 		libp2p.ListenAddrs(listen...),
 		libp2p.Transport(libp2pquic.NewTransport),
-		libp2p.Transport(tcp.NewTCPTransport),
+		libp2p.Transport(tcp.NewTCPTransport, h.tcp()...),
 		libp2p.Transport(websocket.New),
 		libp2p.Security(noise.ID, noise.New),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		libp2p.ResourceManager(resources),
 		libp2p.ConnectionManager(connections),
-		libp2p.ConnectionGater(gater{}),
+		libp2p.ConnectionGater(gater{h.cfg.Refuse}),
 		libp2p.UserAgent(agent), libp2p.ProtocolVersion(agent),
 		libp2p.Ping(false),
 		libp2p.DisableMetrics(), // many hosts may share a process; Stats has what matters
@@ -196,7 +274,7 @@ func (h *Host) options(key identity.TransportPrivateKey, listen, announce []ma.M
 		if genuine {
 			options = append(options, libp2p.EnableNATService(), libp2p.EnableAutoNATv2())
 		}
-		if h.cfg.Role == Relay {
+		if h.cfg.Role == Relay && !h.cfg.Circuits.Off {
 			options = append(options, libp2p.EnableRelayService(h.service()...))
 		}
 		return options, nil
@@ -220,9 +298,19 @@ func (h *Host) options(key identity.TransportPrivateKey, listen, announce []ma.M
 		autorelay.WithNumRelays(places))), nil
 }
 
+// tcp are the options of the TCP transport. Those who are behind a router dial from the port that they listen on, so that
+// it opens a way back. What is public needs no such way, and shares its port with no other program, which would get half of
+// the connections.
+func (h *Host) tcp() []any {
+	if h.cfg.Role.public() {
+		return []any{tcp.DisableReuseport()}
+	}
+	return nil
+}
+
 // service is the relay service of a relay.
 func (h *Host) service() []relay.Option {
-	options := []relay.Option{relay.WithResources(circuits())}
+	options := []relay.Option{relay.WithResources(h.cfg.Circuits.resources()), relay.WithACL(door{h}), relay.WithMetricsTracer(&h.carried)}
 	if h.cfg.Local {
 		options = append(options, relay.WithReservationAddressFilter(func(ma.Multiaddr) bool { return true }))
 	}

@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/linnetmesh/linnet/crypto/identity"
 )
 
 // perPeerRequests is how many DHT requests of one peer are answered at once.
@@ -23,19 +26,49 @@ const perPeerRequests = 16
 // maxPaced is how many peers have a bucket of their own. When there are more, the fullest must go.
 const maxPaced = 4096
 
-// gater lets nobody in who has no Ed25519 key.
-type gater struct{}
+// gater lets nobody in who has no Ed25519 key, or whom the owner does not want.
+type gater struct {
+	refuse func(node identity.TransportKey, from net.Addr) bool // nil refuses nobody
+}
 
 var _ connmgr.ConnectionGater = gater{}
 
 func (gater) InterceptPeerDial(id peer.ID) bool                               { return isOurs(id) }
 func (gater) InterceptAddrDial(peer.ID, ma.Multiaddr) bool                    { return true }
-func (gater) InterceptAccept(network.ConnMultiaddrs) bool                     { return true }
 func (gater) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
 
-func (gater) InterceptSecured(_ network.Direction, id peer.ID, _ network.ConnMultiaddrs) bool {
-	_, err := parseID(id)
-	return err == nil
+func (g gater) InterceptAccept(c network.ConnMultiaddrs) bool {
+	return g.refuse == nil || !g.refuse(identity.TransportKey{}, netAddr(c.RemoteMultiaddr()))
+}
+
+func (g gater) InterceptSecured(_ network.Direction, id peer.ID, c network.ConnMultiaddrs) bool {
+	key, err := parseID(id)
+	return err == nil && (g.refuse == nil || !g.refuse(key, netAddr(c.RemoteMultiaddr())))
+}
+
+// Expel asks Config.Refuse about everybody who is connected, and closes the connections of those whom it refuses now.
+func (h *Host) Expel() {
+	g := gater{h.cfg.Refuse}
+	for _, c := range h.host.Network().Conns() {
+		if !g.InterceptSecured(network.DirInbound, c.RemotePeer(), c) {
+			_ = c.Close()
+		}
+	}
+}
+
+// door says who may have a place on this relay, and who may reach those who have one.
+type door struct{ h *Host }
+
+// AllowReserve is asked before a place is given.
+func (d door) AllowReserve(id peer.ID, from ma.Multiaddr) bool { return d.allow(id, from) }
+
+// AllowConnect is asked before a circuit is opened. Who has a place was allowed to.
+func (d door) AllowConnect(id peer.ID, from ma.Multiaddr, _ peer.ID) bool { return d.allow(id, from) }
+
+func (d door) allow(id peer.ID, from ma.Multiaddr) bool {
+	key, err := keyOf(id)
+	allow := d.h.cfg.Circuits.Allow
+	return err == nil && (allow == nil || allow(key, netAddr(from)))
 }
 
 // isOurs tells whether a peer may be one of Linnet's.

@@ -34,6 +34,10 @@ import (
 	"github.com/linnetmesh/linnet/crypto/identity"
 )
 
+// ErrTaken says that an address to listen on could not be bound: another program has the port, or this machine does not
+// have the address.
+var ErrTaken = errors.New("p2p: cannot listen")
+
 // basic are the methods of libp2p's host that its interface does not list.
 type basic interface {
 	host.Host
@@ -55,6 +59,8 @@ type Host struct {
 	gauge     *gauge
 	near      *neighbours
 	changed   chan struct{}
+	offered   offered
+	carried   carried
 	first     []string // addresses when it was made, which Changed compares with
 	bootstrap []peer.AddrInfo
 	relay     []peer.AddrInfo
@@ -82,30 +88,35 @@ func New(cfg Config) (*Host, error) {
 	h := &Host{
 		cfg: cfg, key: cfg.Key.Public(), log: cfg.Log,
 		lanes: make(map[string]*Lane), near: newNeighbours(), changed: make(chan struct{}, 1),
-		joined: make(map[peer.ID]peer.AddrInfo),
+		offered: offered{poke: make(chan struct{}, 1)},
+		joined:  make(map[peer.ID]peer.AddrInfo),
 	}
 	h.life, h.kill = context.WithCancelCause(context.Background())
-	h.cfg.Key = identity.TransportPrivateKey{} // libp2p has it now
+	if !cfg.Role.public() {
+		h.cfg.Key = identity.TransportPrivateKey{} // libp2p has it now, and nobody else needs it
+	}
 	listen, announce, err := h.check(&cfg)
 	if err != nil {
 		return nil, err
 	}
-	h.limits = limitsOf[cfg.Role]
+	h.limits = limitsOf[cfg.Role].with(cfg.Conns)
 	h.gauge = newGauge(h.limits)
 	options, err := h.options(cfg.Key, listen, announce)
 	if err != nil {
 		return nil, err
 	}
 	made, err := libp2p.New(options...)
+	if err != nil && len(listen) > 0 && strings.Contains(err.Error(), "failed to listen") { // the library has no error for it
+		return nil, fmt.Errorf("%w: %w", ErrTaken, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("p2p: %w", err)
 	}
 	h.host = made.(basic)
 	// libp2p is content with one address. So are the defaults: not every machine has IPv6.
-	bound := len(slices.DeleteFunc(made.Network().ListenAddresses(), isCircuit))
-	if bound < len(listen) && (bound == 0 || cfg.Listen != nil) {
+	if err := unbound(listen, slices.DeleteFunc(made.Network().ListenAddresses(), isCircuit), cfg.Listen == nil); err != nil {
 		_ = made.Close()
-		return nil, fmt.Errorf("p2p: listening on %d of %d addresses", bound, len(listen))
+		return nil, err
 	}
 	h.messenger = &messenger{made, kad}
 	h.kept = newStore(string(made.ID()), h.limits.records, h.limits.bytes)
@@ -123,6 +134,40 @@ func New(cfg Config) (*Host, error) {
 	// A relay may have given a place already: New connects to nobody, but the library's search for relays begins in it.
 	h.first = slices.DeleteFunc(h.Addrs(), func(a string) bool { return strings.HasSuffix(a, "/p2p-circuit") })
 	return h, nil
+}
+
+// unbound says what of the addresses to listen on was not bound. Of the defaults, those of IPv4 or of IPv6 may be missing
+// all together: not every machine has both.
+func unbound(want, got []ma.Multiaddr, defaults bool) error {
+	if !defaults && len(got) >= len(want) {
+		return nil
+	}
+	var missing []string
+	for _, w := range want {
+		kind, family := protocols(w), false
+		ok := slices.ContainsFunc(got, func(g ma.Multiaddr) bool {
+			if !defaults {
+				return g.Equal(w)
+			}
+			family = family || protocols(g)[0] == kind[0]
+			return slices.Equal(protocols(g), kind)
+		})
+		if !ok && (family || !defaults) {
+			missing = append(missing, w.String())
+		}
+	}
+	if len(missing) == 0 && len(got) > 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrTaken, strings.Join(missing, ", "))
+}
+
+// protocols returns the codes of an address's parts: what it speaks, without where.
+func protocols(m ma.Multiaddr) (codes []int) {
+	for _, p := range m.Protocols() {
+		codes = append(codes, p.Code)
+	}
+	return codes
 }
 
 // Key returns the key that this host is known by.
@@ -174,6 +219,9 @@ func (h *Host) Run(ctx context.Context) error {
 	if h.cfg.LAN {
 		group.Go(func() { h.meet(ctx) })
 	}
+	if h.cfg.Role.public() {
+		group.Go(func() { h.publishOffer(ctx) })
+	}
 	return h.watch(ctx)
 }
 
@@ -222,6 +270,10 @@ type Stats struct {
 	Bytes      int    // that they take
 	Refused    uint64 // streams, requests and records over a limit, since New
 	Serving    bool   // the DHT
+	Places     int    // nodes that are reached through this relay
+	Circuits   int    // that this relay carries now
+	Carried    uint64 // bytes through them, since New
+	Offered    int    // nodes that keep what this one offers, as it was published last
 }
 
 // Stats returns the counts of now.
@@ -229,7 +281,7 @@ func (h *Host) Stats() Stats {
 	swarm := h.host.Network()
 	s := Stats{
 		Peers: len(swarm.Peers()), Table: h.dht.Load().RoutingTable().Size(), Neighbours: len(h.near.peers()),
-		Refused: h.refused.Load(), Serving: h.serving(),
+		Refused: h.refused.Load() + uint64(h.carried.refused.Load()), Serving: h.serving(), Offered: int(h.offered.kept.Load()),
 	}
 	for _, c := range swarm.Conns() {
 		s.Conns++
@@ -239,6 +291,7 @@ func (h *Host) Stats() Stats {
 		}
 	}
 	s.Records, s.Bytes = h.kept.size()
+	s.Places, s.Circuits, s.Carried = int(h.carried.places.Load()), int(h.carried.circuits.Load()), uint64(h.carried.bytes.Load())
 	return s
 }
 

@@ -120,15 +120,30 @@ func (l limits) connections() (*connmgr.BasicConnMgr, error) {
 	return connmgr.NewConnManager(l.low, l.high, connmgr.WithGracePeriod(20*time.Second))
 }
 
-// circuits are what a relay carries for those who cannot be reached: long and large enough for a photograph while a hole is
-// being punched, and not for a film. The library's own limits, 2 min and 128 KiB, cut text in the middle.
-func circuits() relay.Resources {
+// with returns the limits as a Config changes them.
+func (l limits) with(c Conns) limits {
+	if c.Total > 0 {
+		// The others are as for the role, where a connection more means a descriptor and a place for an opener more.
+		l.conns, l.inbound = c.Total, c.Total*l.inbound/l.conns
+		l.high, l.low = c.Total*3/4, c.Total/2
+		l.files = max(l.files, c.Total)
+	}
+	if c.PerAddress > 0 {
+		l.perAddress = c.PerAddress
+	}
+	if c.Memory > 0 {
+		l.memory = c.Memory
+	}
+	return l
+}
+
+// resources are the limits as the library has them.
+func (c Circuits) resources() relay.Resources {
+	c = c.withDefaults()
 	r := relay.DefaultResources()
-	r.Limit = &relay.RelayLimit{Duration: 10 * time.Minute, Data: 4 << 20}
-	r.MaxReservations = 1024
-	r.MaxCircuits = 32
-	r.MaxReservationsPerIP = 64 // CGNAT
-	r.MaxReservationsPerASN = 512
+	r.Limit = &relay.RelayLimit{Duration: c.Duration, Data: c.Data}
+	r.MaxReservations, r.MaxCircuits = c.Places, c.Each
+	r.MaxReservationsPerIP, r.MaxReservationsPerASN = c.PlacesPerAddress, c.PlacesPerNetwork
 	return r
 }
 

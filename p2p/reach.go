@@ -136,6 +136,7 @@ func (h *Host) watch(ctx context.Context) error {
 			case h.changed <- struct{}{}:
 			default:
 			}
+			h.offered.prod()
 		}
 		select {
 		case <-ctx.Done():

@@ -36,6 +36,10 @@ func TestThroughRelay(t *testing.T) {
 	if got := caller.Stats().Relayed; got != 1 {
 		t.Errorf("%d relayed connections, want 1", got)
 	}
+	until(t, "the relay counts what it carries", func() bool {
+		s := relay.Stats()
+		return s.Places == 1 && s.Circuits == 1 && s.Carried > 0
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if conn, err := caller.Lane(Conference).Dial(ctx, phone.Key(), phone.Addrs()); !errors.Is(err, ErrRelayed) {

@@ -13,33 +13,48 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/linnetmesh/linnet/mailbox"
 )
 
-// bans are who is not served: a line each in the file "banned" of the folder. It may be used by several goroutines at once.
-type bans struct {
-	mu     sync.RWMutex
+// list is boxes, nodes, and ranges of addresses.
+type list struct {
 	boxes  map[mailbox.BoxID]bool
 	nodes  map[mailbox.NodeKey]bool
 	ranges []netip.Prefix
 }
 
+// listOf reads a list. Its errors say what of it is wrong.
+func listOf(all []string) (*list, error) {
+	l := &list{boxes: make(map[mailbox.BoxID]bool), nodes: make(map[mailbox.NodeKey]bool)}
+	for _, text := range all {
+		if err := l.add(text); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// bans are who is not served: a line each in the file "banned" of the folder. It may be used by several goroutines at once.
+type bans struct{ atomic.Pointer[list] }
+
 func bansFile(folder string) string { return filepath.Join(folder, "banned") }
 
 // read reads the file; without one, nobody is banned.
 func (b *bans) read(folder string) error {
+	next := &list{boxes: make(map[mailbox.BoxID]bool), nodes: make(map[mailbox.NodeKey]bool)}
 	f, err := os.Open(bansFile(folder))
 	if errors.Is(err, fs.ErrNotExist) {
+		b.Store(next)
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading bans: %w", err)
 	}
 	defer f.Close()
-	next := bans{boxes: make(map[mailbox.BoxID]bool), nodes: make(map[mailbox.NodeKey]bool)}
-	for lines, n := bufio.NewScanner(f), 1; lines.Scan(); n++ {
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
 		text, _, _ := strings.Cut(lines.Text(), "#")
 		if text = strings.TrimSpace(text); text == "" {
 			continue
@@ -48,14 +63,15 @@ func (b *bans) read(folder string) error {
 			return fmt.Errorf("%s, line %d: %w", bansFile(folder), n, err)
 		}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.boxes, b.nodes, b.ranges = next.boxes, next.nodes, next.ranges
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("reading bans: %w", err)
+	}
+	b.Store(next)
 	return nil
 }
 
 // add adds a box, a node or a range of addresses.
-func (b *bans) add(text string) error {
+func (b *list) add(text string) error {
 	var node mailbox.NodeKey
 	if raw, err := hex.DecodeString(text); err == nil && len(raw) == len(mailbox.BoxID{}) {
 		b.boxes[mailbox.BoxID(raw)] = true
@@ -79,19 +95,22 @@ func (b *bans) add(text string) error {
 
 // has tells whether a node or a box is banned.
 func (b *bans) has(node mailbox.NodeKey, box mailbox.BoxID) bool {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	return b.nodes[node] || b.boxes[box]
+	l := b.Load()
+	return l.nodes[node] || l.boxes[box]
 }
 
-// from tells whether an address is banned.
-func (b *bans) from(a net.Addr) bool {
-	at, err := netip.ParseAddrPort(a.String())
-	if err != nil {
+// refuse tells whether a node is banned, or where it comes from.
+func (b *bans) refuse(node mailbox.NodeKey, from net.Addr) bool { return b.Load().names(node, from) }
+
+// names tells whether a node is on the list, or where it comes from.
+func (b *list) names(node mailbox.NodeKey, from net.Addr) bool {
+	if b.nodes[node] {
+		return true
+	}
+	at, err := netip.ParseAddrPort(from.String())
+	if err != nil { // through another relay: nobody knows from where
 		return false
 	}
-	b.mu.RLock()
-	defer b.mu.RUnlock()
 	for _, r := range b.ranges {
 		if r.Contains(at.Addr().Unmap()) {
 			return true
@@ -102,11 +121,8 @@ func (b *bans) from(a net.Addr) bool {
 
 // ban adds lines to the file, and has the running relay, if there is one, read it.
 func ban(ctx context.Context, cfg config, all []string, out io.Writer) error {
-	check := bans{boxes: make(map[mailbox.BoxID]bool), nodes: make(map[mailbox.NodeKey]bool)}
-	for _, text := range all {
-		if err := check.add(text); err != nil {
-			return fmt.Errorf("%w: %w", err, errUsage)
-		}
+	if _, err := listOf(all); err != nil {
+		return fmt.Errorf("%w: %w", err, errUsage)
 	}
 	f, err := os.OpenFile(bansFile(cfg.Folder), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -26,9 +26,42 @@ type config struct {
 	Metrics   string   `toml:"metrics"`   // address of /metrics, /healthz and /readyz, loopback; empty: none
 	Local     bool     `toml:"local"`     // for one machine or LAN: addresses that are not public count
 	Small     bool     `toml:"small"`     // smaller files, for a disk of less than a GiB
+	Hidden    bool     `toml:"hidden"`    // publish nothing of itself in the DHT: who is to find it needs its address
 	MinFree   int64    `toml:"min_free"`  // bytes of the disk that are left free; 0: 5 %, at most 256 MiB
 
-	Limits limitsConfig `toml:"limits"`
+	Limits   limitsConfig   `toml:"limits"`
+	Network  networkConfig  `toml:"network"`
+	Circuits circuitsConfig `toml:"circuits"`
+}
+
+// networkConfig is p2p.Conns.
+type networkConfig struct {
+	Conns           int   `toml:"conns"`
+	ConnsPerAddress int   `toml:"conns_per_address"`
+	Memory          int64 `toml:"memory"`
+}
+
+func (c networkConfig) conns() p2p.Conns {
+	return p2p.Conns{Total: c.Conns, PerAddress: c.ConnsPerAddress, Memory: c.Memory}
+}
+
+// circuitsConfig is p2p.Circuits.
+type circuitsConfig struct {
+	Off              bool     `toml:"off"`
+	Allow            []string `toml:"allow"` // nodes and ranges of addresses; empty: all but those who are banned
+	Places           int      `toml:"places"`
+	PlacesPerAddress int      `toml:"places_per_address"`
+	PlacesPerNetwork int      `toml:"places_per_network"`
+	Each             int      `toml:"each"`
+	Duration         duration `toml:"duration"`
+	Data             int64    `toml:"data"`
+}
+
+func (c circuitsConfig) circuits() p2p.Circuits {
+	return p2p.Circuits{
+		Off: c.Off, Places: c.Places, PlacesPerAddress: c.PlacesPerAddress, PlacesPerNetwork: c.PlacesPerNetwork,
+		Each: c.Each, Duration: time.Duration(c.Duration), Data: c.Data,
+	}
 }
 
 // limitsConfig is mailbox.Limits. A zero is the default; OPERATING.md says what each means.
@@ -84,7 +117,15 @@ func (d duration) MarshalText() ([]byte, error) { //nolint:unparam // encoding.T
 	return []byte(time.Duration(d).String()), nil
 }
 
-func defaults() config { return config{Metrics: "127.0.0.1:4749"} }
+// defaults are the configuration of who has none.
+func defaults(folder string) (config, error) {
+	c := config{Metrics: "127.0.0.1:4749", Folder: folder}
+	var err error
+	if folder == "" {
+		c.Folder, err = stateFolder()
+	}
+	return c, err
+}
 
 // stateFolder is where systemd says, or where a user's programs keep what they must not lose.
 func stateFolder() (string, error) {
@@ -104,12 +145,9 @@ func stateFolder() (string, error) {
 // loadConfig reads a file over the defaults. A key that is not known is refused: it may be a slip, and what it was to
 // limit would have no limit.
 func loadConfig(folder, file string) (config, error) {
-	c := defaults()
-	if c.Folder = folder; folder == "" {
-		var err error
-		if c.Folder, err = stateFolder(); err != nil {
-			return c, err
-		}
+	c, err := defaults(folder)
+	if err != nil {
+		return c, err
 	}
 	named := file != ""
 	if !named {
@@ -144,8 +182,30 @@ func (c *config) check() error {
 	if c.MinFree < 0 {
 		errs = append(errs, errors.New("min_free: less than 0"))
 	}
-	_, err := c.starters()
+	if _, err := listOf(c.Circuits.Allow); err != nil {
+		errs = append(errs, fmt.Errorf("circuits.allow: %w", err))
+	}
+	host, err := c.host()
+	if err == nil {
+		err = host.Validate()
+	}
 	return errors.Join(append(errs, err)...)
+}
+
+// host is the part of the host, without its key, its log, and whom it serves.
+func (c *config) host() (p2p.Config, error) {
+	h := p2p.Config{
+		Role: p2p.Relay, Announce: c.Announce, Local: c.Local, Conns: c.Network.conns(), Circuits: c.Circuits.circuits(),
+	}
+	if len(c.Listen) > 0 { // an empty list, as init writes it, means the same as none
+		h.Listen = c.Listen
+	}
+	if c.Local {
+		h.Diversity = -1
+	}
+	var err error
+	h.Bootstrap, err = c.starters()
+	return h, err
 }
 
 func (c *config) starters() (peers []p2p.Peer, err error) {

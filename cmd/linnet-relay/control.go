@@ -65,10 +65,11 @@ func (r *relay) counts() any {
 	}
 	return struct {
 		Address string         `json:"address"`
+		Limits  mailbox.Limits `json:"limits"`
 		Mailbox server         `json:"mailbox"`
 		Damaged map[string]int `json:"damaged"`
 		Network p2p.Stats      `json:"network"`
-	}{r.address(), server{s, refused}, damaged, network}
+	}{r.address(), r.server.Limits(), server{s, refused}, damaged, network}
 }
 
 // listen serves the control socket, and metrics and health. Close waits until both are done.
@@ -114,6 +115,7 @@ func (r *relay) listen(ctx context.Context) (closeAll func(), err error) {
 		closeAll()
 		return nil, fmt.Errorf("listening for metrics: %w", err)
 	}
+	r.metricsAt = l.Addr().String()
 	start(l, newMetrics(r).handler())
 	return closeAll, nil
 }

@@ -84,6 +84,9 @@ func command(args []string, folder, file string, out, problems io.Writer) error 
 		return err
 	}
 	load := func() (config, error) { return loadConfig(folder, file) }
+	if verb == "stats" || verb == "drain" || verb == "ban" { // they need the folder alone, also while the file is wrong
+		load = func() (config, error) { return defaults(folder) }
+	}
 	cfg, err := load()
 	if err != nil {
 		return fmt.Errorf("%w\n%w", err, errUsage)

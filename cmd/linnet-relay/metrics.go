@@ -44,10 +44,13 @@ var (
 	descConns       = desc("mailbox_connections", "Connections to the mailbox.")
 	descListeners   = desc("mailbox_listeners", "Owners who wait for post.")
 	descMemory      = desc("mailbox_memory_bytes", "Bytes of posts and answers under way.")
-	descWork        = desc("work_bits", "How much work a stranger must do now.")
+	descWork        = desc("work_zeros", "With how many zero bits the hash must begin that a stranger looks for now.")
 	descDraining    = desc("draining", "1 while no new post is taken.")
 	descPeers       = desc("peers", "Nodes that are connected.")
-	descRelayed     = desc("circuits", "Connections through other relays.")
+	descPlaces      = desc("circuit_places", "Nodes that are reached through this relay.")
+	descCircuits    = desc("circuits", "Circuits that are carried now.")
+	descCarried     = desc("circuit_bytes_total", "Bytes that went through circuits.")
+	descOffered     = desc("node_record_copies", "Nodes that keep where this relay is.")
 	descTable       = desc("dht_nodes", "Nodes in the routing table of the DHT.")
 	descRecords     = desc("dht_records", "Records that are kept for the DHT.")
 	descOver        = desc("network_refused_total", "Streams, requests and records over a limit.")
@@ -57,7 +60,7 @@ var descs = []*prometheus.Desc{
 	descBoxes, descPosts, descPostBytes, descDescriptors, descDisk, descFree, descFull, descLost, descDamaged, descSyncs,
 	descScrubbed, descPut, descPutBytes, descRepeated, descFetched, descFetchBytes, descAcked, descExpired, descRefused,
 	descBundles, descParts, descWanting, descWeak, descPublished, descUnpublished, descConns, descListeners, descMemory,
-	descWork, descDraining, descPeers, descRelayed, descTable, descRecords, descOver,
+	descWork, descDraining, descPeers, descPlaces, descCircuits, descCarried, descOffered, descTable, descRecords, descOver,
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -66,7 +69,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 func newMetrics(r *relay) *metrics {
 	m := &metrics{relay: r, all: prometheus.NewRegistry()}
-	m.all.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.all.MustRegister(m, collectors.NewGoCollector(), collectors.NewBuildInfoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -127,7 +130,10 @@ func (m *metrics) Collect(c chan<- prometheus.Metric) {
 	gauge(descWork, float64(s.WorkBits))
 	gauge(descDraining, yes(s.Draining))
 	gauge(descPeers, float64(n.Peers))
-	gauge(descRelayed, float64(n.Relayed))
+	gauge(descPlaces, float64(n.Places))
+	gauge(descCircuits, float64(n.Circuits))
+	counter(descCarried, n.Carried)
+	gauge(descOffered, float64(n.Offered))
 	gauge(descTable, float64(n.Table))
 	gauge(descRecords, float64(n.Records))
 	counter(descOver, n.Refused)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/BurntSushi/toml"
 	"github.com/mdp/qrterminal/v3"
@@ -29,7 +30,11 @@ type relay struct {
 	host   *p2p.Host
 	server *mailbox.Server
 	bans   *bans
+	allow  atomic.Pointer[list] // who may use circuits; nil: all
 	reload func() (config, error)
+
+	reloading sync.Mutex
+	metricsAt string // where metrics are served
 }
 
 // serve is a relay until ctx ends.
@@ -55,22 +60,13 @@ func serve(ctx context.Context, cfg config, hup <-chan os.Signal, reload func() 
 		return err
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
-	starters, err := cfg.starters()
+	r.setAllow(cfg)
+	host, err := cfg.host()
 	if err != nil {
 		return err
 	}
-	listen := cfg.Listen
-	if len(listen) == 0 {
-		listen = nil
-	}
-	diversity := 0
-	if cfg.Local {
-		diversity = -1
-	}
-	r.host, err = p2p.New(p2p.Config{
-		Role: p2p.Relay, Key: key, Listen: listen, Announce: cfg.Announce, Bootstrap: starters, Local: cfg.Local, Diversity: diversity, Log: log,
-	})
-	if err != nil {
+	host.Key, host.Log, host.Refuse, host.Circuits.Allow = key, log, r.bans.refuse, r.mayRelay
+	if r.host, err = p2p.New(host); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.host.Close()) }()
@@ -80,19 +76,18 @@ func serve(ctx context.Context, cfg config, hup <-chan os.Signal, reload func() 
 	if err != nil {
 		return err
 	}
-	r.host.Lane(p2p.Mailbox).Handle(func(node mailbox.NodeKey, conn net.Conn) {
-		if !r.bans.from(conn.RemoteAddr()) {
-			r.server.Serve(node, conn)
-		}
-	})
+	r.host.Lane(p2p.Mailbox).Handle(r.server.Serve)
+	if err := r.offer(cfg); err != nil {
+		return err
+	}
 	closeWeb, err := r.listen(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeWeb()
 
-	r.sayAddress(out)
-	log.Info("the relay is up", "metrics", cfg.Metrics)
+	sayAddress(out, r.address(), len(r.host.Addrs()) > 0)
+	log.Info("the relay is up", "metrics", r.metricsAt)
 	var group sync.WaitGroup
 	defer group.Wait()
 	hosting, stopHosting := context.WithCancel(context.WithoutCancel(ctx))
@@ -120,20 +115,53 @@ func (r *relay) follow(ctx context.Context, hup <-chan os.Signal) {
 			r.log.Error("the configuration is as it was", "error", err)
 			continue
 		}
-		r.log.Info("limits and bans were read again; all else stays until the next start")
+		r.log.Info("limits, bans and who may use circuits were read again; all else stays until the next start")
 	}
 }
 
-// again reads limits and bans again.
+// again reads limits, bans and who may use circuits again. What is wrong changes nothing.
 func (r *relay) again() error {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
 	cfg, err := r.reload()
-	if err == nil {
-		err = r.server.SetLimits(cfg.Limits.limits())
-	}
 	if err != nil {
 		return err
 	}
-	return r.bans.read(r.cfg.Folder)
+	if err := r.bans.read(r.cfg.Folder); err != nil {
+		return err
+	}
+	r.host.Expel()
+	r.setAllow(cfg)
+	if err := r.server.SetLimits(cfg.Limits.limits()); err != nil {
+		return err
+	}
+	return r.offer(cfg)
+}
+
+// offer has the network told what the relay takes, unless it hides.
+func (r *relay) offer(cfg config) error {
+	if r.cfg.Hidden {
+		return nil
+	}
+	l := cfg.Limits.limits().WithDefaults()
+	return r.host.Offer(p2p.Offer{Post: mailbox.MaxPost, Posts: l.MailPosts, Bytes: l.MailBytes, Keep: l.Keep})
+}
+
+func (r *relay) setAllow(cfg config) {
+	if len(cfg.Circuits.Allow) == 0 {
+		r.allow.Store(nil)
+		return
+	}
+	l, err := listOf(cfg.Circuits.Allow)
+	if err == nil { // check has seen it
+		r.allow.Store(l)
+	}
+}
+
+// mayRelay tells whether a node may have a place here, or a circuit.
+func (r *relay) mayRelay(node mailbox.NodeKey, from net.Addr) bool {
+	l := r.allow.Load()
+	return l == nil || l.names(node, from)
 }
 
 // address is what people paste.
@@ -148,13 +176,12 @@ func (r *relay) address() string {
 }
 
 // sayAddress prints the address, and on a terminal its QR code.
-func (r *relay) sayAddress(w io.Writer) {
-	text := r.address()
+func sayAddress(w io.Writer, text string, reachable bool) {
 	fmt.Fprintf(w, "Paste this into Linnet to have your post kept here:\n\n%s\n\n", text)
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		qrterminal.GenerateHalfBlock(strings.ToUpper(text), qrterminal.L, w)
 	}
-	if len(r.host.Addrs()) == 0 {
+	if !reachable {
 		fmt.Fprintln(w, "This machine has no public address: nobody can reach it from outside. See announce and local in OPERATING.md.")
 	}
 }
