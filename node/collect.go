@@ -78,14 +78,28 @@ type collector struct {
 	tend chan struct{} // buffered: there is something new for the relay
 
 	// Of run and what it awaits.
+	lost    uint64 // posts that it said it had lost
+	located time.Time
+	weak    mailbox.WeakCursor
+
+	mu        sync.Mutex
+	health    RelayHealth
 	supplied  uint32 // version of the bundle that the relay has
 	leftSince uint64 // of the descriptors that it has
-	lost      uint64 // posts that it said it had lost
-	located   time.Time
-	weak      mailbox.WeakCursor
+}
 
-	mu     sync.Mutex
-	health RelayHealth
+// has returns which bundle and which descriptors the relay has.
+func (c *collector) has() (bundle uint32, descriptors uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.supplied, c.leftSince
+}
+
+// got notes which bundle and which descriptors the relay has.
+func (c *collector) got(bundle uint32, descriptors uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.supplied, c.leftSince = bundle, descriptors
 }
 
 // relay returns what is known of the relay now, nil if it is not used any more.
@@ -102,6 +116,13 @@ func (c *collector) note(change func(*RelayHealth)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.health)
+}
+
+// silent tells whether the relay failed when it was tried last.
+func (c *collector) silent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.health.Why != ""
 }
 
 func (c *collector) well() bool {
@@ -134,10 +155,10 @@ func (c *collector) run(ctx context.Context) {
 		}
 		pause := pollEvery
 		if err != nil {
-			was := c.well()
+			was := c.silent()
 			c.note(func(h *RelayHealth) { h.Connected, h.Listens, h.Why = false, false, reasonOf(err) })
 			c.n.log.Debug("a relay does not do", "error", err)
-			if was { // somebody else listens now
+			if !was { // somebody else listens now
 				c.n.mail.hurry()
 			}
 			pause = wait
@@ -236,7 +257,11 @@ func (c *collector) visit(ctx context.Context, r *ownRelay) error {
 		}
 		return err
 	}
+	was := c.silent()
 	c.note(func(h *RelayHealth) { h.Connected, h.Why, h.Seen, h.Drains = true, "", time.Now(), o.Draining })
+	if was { // who listened in its place need not any more
+		m.attend()
+	}
 	if told, err := m.client.Time(opening, at); err == nil {
 		ahead := told.Time.Sub(n.config.Now())
 		c.note(func(h *RelayHealth) { h.Ahead, h.Timed = ahead, true })
@@ -262,12 +287,18 @@ func (c *collector) visit(ctx context.Context, r *ownRelay) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer end()
+	stays := r.State == RelayUsed && m.mayListen(c.key)
 	if r.State == RelayUsed {
-		beside.Go(func() { c.supply(life, r, &o) })
+		beside.Go(func() {
+			c.supply(life, r, &o, stays)
+			if stays { // another is the first now
+				end()
+			}
+		})
 	}
 	take := func(b mailbox.Batch) error { return c.take(life, r, b, end) }
 	reader := mailbox.Reader{Key: r.box}
-	if r.State != RelayUsed || !m.mayListen(c.key) {
+	if !stays {
 		if _, err = m.client.Fetch(life, at, reader, mailbox.Cursor{}, take); err == nil {
 			beside.Wait()
 		}
@@ -349,18 +380,19 @@ func (c *collector) listenWeak(ctx context.Context, at mailbox.Place, reader mai
 }
 
 // supply gives the relay what it hands out for this device while it sleeps: a bundle with one-time parts of its own, and
-// descriptors; anew when they changed, until ctx ends.
-func (c *collector) supply(ctx context.Context, r *ownRelay, o *mailbox.Opened) {
+// descriptors. Where the device stays it does so anew when they changed, as long as it may listen there.
+func (c *collector) supply(ctx context.Context, r *ownRelay, o *mailbox.Opened, stays bool) {
 	at, m := c.n.mail.place(r), c.n.mail
 	if o.Made {
-		c.supplied, c.leftSince = 0, 0
+		c.got(0, 0)
 	}
 	few := o.Parts < fewParts
 	for wait := collectFirst; ctx.Err() == nil; {
 		err := c.supplyBundle(ctx, r, at, o.Bundle, few)
-		if values, since := m.toLeave(); err == nil && len(values) > 0 && since != c.leftSince {
+		bundle, left := c.has()
+		if values, since := m.toLeave(); err == nil && len(values) > 0 && since != left {
 			if err = m.client.Leave(ctx, at, r.box, values); err == nil {
-				c.leftSince = since
+				c.got(bundle, since)
 			}
 		}
 		next := listenFor
@@ -371,7 +403,7 @@ func (c *collector) supply(ctx context.Context, r *ownRelay, o *mailbox.Opened) 
 		} else {
 			few, wait = false, collectFirst
 		}
-		if err == nil && !c.n.mail.mayListen(c.key) { // this is but a visit
+		if err == nil && (!stays || !c.n.mail.mayListen(c.key)) {
 			return
 		}
 		t := time.NewTimer(next)
@@ -392,13 +424,14 @@ func (c *collector) supplyBundle(ctx context.Context, r *ownRelay, at mailbox.Pl
 	n := c.n
 	var b mailbox.Bundle
 	version := uint32(0)
+	supplied, left := c.has()
 	err := n.run(ctx, func(t *turn) error {
 		if err := t.renewBundle(); err != nil {
 			return err
 		}
 		s := t.getSelf().clone()
 		version = s.privates[0].Version
-		if version == c.supplied && !few {
+		if version == supplied && !few {
 			return nil
 		}
 		entry, err := s.entry()
@@ -428,7 +461,7 @@ func (c *collector) supplyBundle(ctx context.Context, r *ownRelay, at mailbox.Pl
 	if err := n.mail.client.PutBundle(ctx, at, r.box, b); err != nil {
 		return err
 	}
-	c.supplied = version
+	c.got(version, left)
 	return nil
 }
 

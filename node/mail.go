@@ -39,6 +39,7 @@ type mail struct {
 	offsets    map[identity.TransportKey]offset
 	left       map[mailbox.PlaceKey][]byte // descriptors, for all own relays
 	leftSince  uint64                      // counts what was left
+	leftOf     []descriptor.Box            // those that it names
 }
 
 // offset is by how much a relay's clock is ahead of this machine's.
@@ -108,11 +109,22 @@ func (m *mail) health(key identity.TransportKey) RelayHealth {
 	for _, c := range m.all() {
 		if c.key == key {
 			c.mu.Lock()
-			defer c.mu.Unlock()
-			return c.health
+			h := c.health
+			c.mu.Unlock()
+			bundle, left := c.has()
+			h.Ready = h.Why == "" && bundle > 0 && m.current(left)
+			return h
 		}
 	}
 	return RelayHealth{}
+}
+
+// current tells whether descriptors that were left are the last, and name the boxes of now.
+func (m *mail) current(since uint64) bool {
+	boxes := m.n.ownBoxes()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return since > 0 && since == m.leftSince && sameBoxes(boxes, m.leftOf)
 }
 
 // anotherWell tells whether another relay answers.
@@ -257,8 +269,8 @@ func (m *mail) weak(d device, s *site, update []byte) {
 	})
 }
 
-// leave gives own relays the descriptors that they put while this device sleeps.
-func (m *mail) leave(now, ahead []descriptor.Sealed) {
+// leave gives own relays the descriptors that they put while this device sleeps, which name these boxes of its.
+func (m *mail) leave(boxes []descriptor.Box, now, ahead []descriptor.Sealed) {
 	if m == nil {
 		return
 	}
@@ -273,16 +285,21 @@ func (m *mail) leave(now, ahead []descriptor.Sealed) {
 	m.mu.Lock()
 	same := maps.EqualFunc(values, m.left, func(a, b []byte) bool { return &a[0] == &b[0] })
 	if !same {
-		m.left = values
+		m.left, m.leftOf = values, boxes
 		m.leftSince++
 	}
 	m.mu.Unlock()
 	if !same {
-		for _, c := range m.all() {
-			select {
-			case c.tend <- struct{}{}:
-			default:
-			}
+		m.attend()
+	}
+}
+
+// attend has all who collect look at what their relay has, and whether they are to listen there.
+func (m *mail) attend() {
+	for _, c := range m.all() {
+		select {
+		case c.tend <- struct{}{}:
+		default:
 		}
 	}
 }

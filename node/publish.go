@@ -70,6 +70,7 @@ func (n *Node) publish(ctx context.Context) {
 			checked = false
 			sleep(ctx, 200*time.Millisecond) // addresses come in swarms
 			n.couriers.hurry()
+			n.mail.hurry()
 			n.tellSite(ctx)
 		case <-n.republish:
 			checked = false
@@ -165,10 +166,13 @@ func (n *Node) publishOnce(ctx context.Context, last *published) error {
 }
 
 func sameDevice(a, b descriptor.Device) bool {
-	return a.Transport == b.Transport && a.Bundle == b.Bundle && slices.EqualFunc(a.Direct, b.Direct, bytes.Equal) &&
-		slices.EqualFunc(a.Boxes, b.Boxes, func(x, y descriptor.Box) bool {
-			return x.Relay == y.Relay && x.Box == y.Box && slices.EqualFunc(x.Addresses, y.Addresses, bytes.Equal)
-		})
+	return a.Transport == b.Transport && a.Bundle == b.Bundle && slices.EqualFunc(a.Direct, b.Direct, bytes.Equal) && sameBoxes(a.Boxes, b.Boxes)
+}
+
+func sameBoxes(a, b []descriptor.Box) bool {
+	return slices.EqualFunc(a, b, func(x, y descriptor.Box) bool {
+		return x.Relay == y.Relay && x.Box == y.Box && slices.EqualFunc(x.Addresses, y.Addresses, bytes.Equal)
+	})
 }
 
 // ownDescriptors is what was read of the own account.
@@ -311,7 +315,7 @@ func (n *Node) leaveDescriptors(last *published, now time.Time) error {
 		}
 		last.ahead, last.aheadOf, last.aheadAt = ahead, last.content, now
 	}
-	n.mail.leave(last.values, last.ahead)
+	n.mail.leave(last.device.Boxes, last.values, last.ahead)
 	return nil
 }
 

@@ -340,6 +340,7 @@ type RelayHealth struct {
 	Connected bool
 	Listens   bool      // post comes from here at once; from the others it is fetched now and then
 	Drains    bool      // it takes nothing new
+	Ready     bool      // it has all that it hands out while this device sleeps: prekeys, and descriptors that name its boxes of now
 	Why       string    // it cannot be used
 	Seen      time.Time // it last answered; zero: not since the node started
 	Ahead     time.Duration

@@ -142,6 +142,7 @@ type Relay struct {
 	Connected bool       `json:"connected"`
 	Listens   bool       `json:"listens,omitempty" doc:"post comes from here at once; from the others it is fetched now and then"`
 	Drains    bool       `json:"drains,omitempty" doc:"it takes nothing new"`
+	Ready     bool       `json:"ready,omitempty" doc:"it has all that it hands out while this device sleeps"`
 	Why       string     `json:"why,omitempty" doc:"it cannot be used"`
 	Seen      *time.Time `json:"seen,omitempty" doc:"it last answered"`
 	AheadMS   *int64     `json:"ahead_ms,omitempty" doc:"by how much its clock is ahead of this machine's"`

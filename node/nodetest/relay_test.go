@@ -70,15 +70,14 @@ func (w *postWorld) person(name string, relays ...*Relay) *Person {
 		w.must(err)
 	}
 	w.until(name+" has no boxes", func() bool {
-		well := 0
+		ready := 0
 		for _, r := range p.Node.Relays() {
-			if r.State == node.RelayUsed && !r.Seen.IsZero() && r.Why == "" {
-				well++
+			if r.State == node.RelayUsed && !r.Seen.IsZero() && r.Ready {
+				ready++
 			}
 		}
-		return well == len(relays)
+		return ready == len(relays)
 	})
-	time.Sleep(time.Minute) // bundles and descriptors follow
 	return p
 }
 
@@ -161,6 +160,43 @@ func TestSleeper(t *testing.T) {
 		if ada.shows(c, "good night") != 1 || cleo.shows(a, "we never met") != 1 {
 			t.Error("not shown once")
 		}
+	})
+}
+
+// listens returns the relays at which somebody listens.
+func (p *Person) listens() (at []node.TransportKey) {
+	for _, r := range p.Node.Relays() {
+		if r.Listens {
+			at = append(at, r.Key)
+		}
+	}
+	return at
+}
+
+// TestListen holds that a device listens at one relay, the first that answers, and at another within seconds: also if the
+// first has been dead since before the device woke.
+func TestListen(t *testing.T) {
+	inPostWorld(t, 3, func(w *postWorld) {
+		ben := w.person("Ben", w.Relays...)
+		first := ben.Node.Relays()[0].Key
+		w.until("he does not listen at the first alone", func() bool { at := ben.listens(); return len(at) == 1 && at[0] == first })
+		w.must(ben.Stop())
+		var dead *Relay
+		for _, r := range w.Relays {
+			if r.Host.Key() == first {
+				dead = r
+			}
+		}
+		w.must(dead.Kill())
+		w.must(ben.Start(w.ctx))
+		began := time.Now()
+		second := ben.Node.Relays()[1].Key
+		w.until("he does not listen at the second", func() bool { at := ben.listens(); return len(at) == 1 && at[0] == second })
+		if took := time.Since(began); took > 30*time.Second {
+			t.Errorf("it took %v until he listened at another", took)
+		}
+		w.must(dead.Start())
+		w.until("he does not come back to the first", func() bool { at := ben.listens(); return len(at) == 1 && at[0] == first })
 	})
 }
 
