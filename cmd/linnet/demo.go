@@ -12,14 +12,16 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/linnetmesh/linnet/node"
 	"github.com/linnetmesh/linnet/p2p"
 )
 
-// meshSize is how many nodes serve the DHT of the demo.
-const meshSize = 6
+// meshSize is how many nodes serve the DHT of the demo, besides the relays.
+const meshSize = 4
+
+// relayNames are the relays of the demo.
+var relayNames = []string{"oak", "elm", "ash"}
 
 // demoSettings are the flags of the demo.
 type demoSettings struct {
@@ -31,10 +33,12 @@ func newDemo() *cobra.Command {
 	var s demoSettings
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Run a whole mesh on this machine, and two people who meet in it",
-		Long: `Demo runs a whole mesh on this machine: nodes of the DHT, and Ada and Ben, each with
-an account, an encrypted vault in a temporary folder, and a host of its own. Ben
-begins with nothing but Ada's invite. All that is said here was measured.
+		Short: "Run a whole mesh on this machine, and three people who meet in it",
+		Long: `Demo runs a whole mesh on this machine: nodes of the DHT, three relays that keep post on
+disk, and Ada, Ben and Cleo, each with an account, an encrypted vault in a temporary folder,
+and a host of its own. Ben begins with nothing but Ada's invite. Cleo sleeps when Ada first
+writes to her, and has put nothing into the DHT: she is found, and reached, by what her relays
+keep. Then one of them is killed for good. All that is said here was measured.
 
 It exits with 0 if every message arrived and was shown once, and else with 1.`,
 		Args: noArguments,
@@ -56,11 +60,10 @@ type demo struct {
 	print  *printer
 	folder string
 	mesh   *mesh
+	relays []*volunteer
 	people []*person
 	said   []said
-	life   context.Context //nolint:containedctx // that of the people's nodes, which end with the demo and not with a step
-	end    context.CancelFunc
-	group  errgroup.Group
+	link   string // Cleo's invite
 }
 
 // person is somebody in the demo.
@@ -68,6 +71,9 @@ type person struct {
 	*messenger
 	witness
 	name, folder string
+	sleep        context.CancelFunc // nil while asleep
+	slept        chan error
+	sent         uint64 // envelopes, before it slept last
 }
 
 // said is a message that must arrive, and be shown once.
@@ -79,7 +85,7 @@ type said struct {
 
 // runDemo runs the demo, and takes away all that it made.
 func runDemo(ctx context.Context, out io.Writer, s demoSettings) (err error) {
-	d, err := newStage(ctx, newPrinter(out, s.json))
+	d, err := newStage(newPrinter(out, s.json))
 	if err != nil {
 		return err
 	}
@@ -105,20 +111,18 @@ func runDemo(ctx context.Context, out io.Writer, s demoSettings) (err error) {
 }
 
 // newStage returns a demo that has not begun. It must be closed.
-func newStage(ctx context.Context, p *printer) (*demo, error) {
+func newStage(p *printer) (*demo, error) {
 	folder, err := os.MkdirTemp("", "linnet-demo-")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder: %w", err)
 	}
-	d := &demo{print: p, folder: folder}
-	d.life, d.end = context.WithCancel(context.WithoutCancel(ctx))
-	return d, nil
+	return &demo{print: p, folder: folder}, nil
 }
 
 // run is the main job, step by step.
 func (d *demo) run(ctx context.Context) error {
-	d.print.title("Linnet demo", fmt.Sprintf("%d DHT nodes, Ada and Ben", meshSize))
-	for _, step := range []func(context.Context) error{d.meet, d.talk, d.compare, d.tell, d.check} {
+	d.print.title("Linnet demo", fmt.Sprintf("%d relays, %d DHT nodes, Ada, Ben and Cleo", len(relayNames), meshSize))
+	for _, step := range []func(context.Context) error{d.meet, d.talk, d.compare, d.lieDown, d.leave, d.wakeUp, d.tell, d.check} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -130,32 +134,56 @@ func (d *demo) run(ctx context.Context) error {
 }
 
 // open makes a person, and runs their node.
-func (d *demo) open(name string, bootstrap ...p2p.Peer) (*person, error) {
+func (d *demo) open(ctx context.Context, name string, bootstrap ...p2p.Peer) (*person, error) {
+	p := d.person(name)
+	return p, p.wake(ctx, bootstrap...)
+}
+
+// person makes a person whose node does not run yet.
+func (d *demo) person(name string) *person {
 	p := &person{name: name, folder: filepath.Join(d.folder, strings.ToLower(name))}
+	d.people = append(d.people, p)
+	return p
+}
+
+// wake runs the node of a person who is new, or slept, until lie.
+func (p *person) wake(ctx context.Context, bootstrap ...p2p.Peer) error {
 	m, err := openNode(settings{
-		Folder: p.folder, Name: name, Watch: p.watch,
+		Folder: p.folder, Name: p.name, Watch: p.watch,
 		Host: onLoopback(p2p.Config{Bootstrap: bootstrap}),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", p.name, err)
 	}
-	p.messenger = m
-	d.people = append(d.people, p)
-	d.group.Go(func() error {
-		if err := m.Run(d.life); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+	life, sleep := context.WithCancel(context.WithoutCancel(ctx))
+	p.messenger, p.sleep, p.slept = m, sleep, make(chan error, 1)
+	go func() { p.slept <- m.Run(life) }()
+	return nil
+}
+
+// lie ends the node of a person, if it runs, and waits until nothing of it is left but its folder.
+func (p *person) lie() error {
+	if p.sleep == nil {
 		return nil
-	})
-	return p, nil
+	}
+	p.sleep()
+	p.sleep = nil
+	err := errors.Join(<-p.slept, p.Close())
+	p.sent += p.Node.Stats().Sent
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	return nil
 }
 
 // close ends what runs and removes the folder.
 func (d *demo) close() error {
-	d.end()
-	errs := []error{d.group.Wait()}
+	var errs []error
 	for _, p := range d.people {
-		errs = append(errs, p.Close())
+		errs = append(errs, p.lie())
+	}
+	for _, v := range d.relays {
+		errs = append(errs, v.Close())
 	}
 	if d.mesh != nil {
 		errs = append(errs, d.mesh.Close())
@@ -169,6 +197,11 @@ func (d *demo) keep() {
 	for _, p := range d.people {
 		d.print.fact(line{Event: "running", Who: p.name, What: p.folder, Also: true})
 		d.print.fact(line{Event: "running", What: strings.Join(p.Host.Addrs(), " "), Also: true})
+	}
+	for _, v := range d.relays {
+		if v.Host != nil {
+			d.print.fact(line{Event: "running", Who: "relay " + v.Name, What: v.Address})
+		}
 	}
 	for i, h := range d.mesh.Hosts {
 		d.print.fact(line{Event: "running", Who: fmt.Sprintf("node %d", i+1), What: strings.Join(h.Addrs(), " ")})
@@ -221,12 +254,18 @@ func (d *demo) check(context.Context) error {
 			if p == q {
 				continue
 			}
+			want := 0
+			for _, s := range d.said {
+				if s.from == p && s.to == q || s.from == q && s.to == p {
+					want++
+				}
+			}
 			all, err := p.Node.Messages(q.Node.Account(), node.Place{}, 1000)
 			if err != nil {
 				return fmt.Errorf("reading %s's history: %w", p.name, err)
 			}
-			if len(all) != len(d.said) {
-				missing = append(missing, fmt.Sprintf("%s shows %d messages, not %d", p.name, len(all), len(d.said)))
+			if len(all) != want {
+				missing = append(missing, fmt.Sprintf("%s shows %d messages with %s, not %d", p.name, len(all), q.name, want))
 			}
 		}
 	}

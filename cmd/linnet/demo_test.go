@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -22,10 +23,10 @@ import (
 func TestDemo(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	t.Setenv("TMPDIR", t.TempDir())
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	out := new(bytes.Buffer)
-	d, err := newStage(ctx, newPrinter(out, true))
+	d, err := newStage(newPrinter(out, true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,17 +57,32 @@ func TestDemo(t *testing.T) {
 	}
 	want := []string{
 		"begin", "mesh", "publish", "invite", "open", "found", "session", "accepted",
-		"message", "message", "reaction", "read", "edit", "safety", "wire", "dht", "end",
+		"message", "message", "reaction", "read", "edit", "safety",
+		"boxes", "asleep", "sought", "kept", "killed", "awake", "delivered",
+		"wire", "relay", "dht", "end",
 	}
 	if diff := cmp.Diff(want, events); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 
-	ada, ben := d.people[0], d.people[1]
+	ada, ben, cleo := d.people[0], d.people[1], d.people[2]
 	for _, p := range []struct {
 		at, with *person
 		name     string
-	}{{ada, ben, "Ben"}, {ben, ada, "Ada"}} {
+		texts    []string
+	}{
+		{ada, ben, "Ben", []string{"hello, Ben", "hello, dear Ada"}},
+		{ben, ada, "Ada", []string{"hello, Ben", "hello, dear Ada"}},
+		{ada, cleo, "Cleo", []string{"we never met"}},
+		{cleo, ada, "Ada", []string{"we never met"}},
+	} {
+		// A name, and what else nobody looks at, may still be on its way.
+		if err := poll(ctx, func() bool {
+			c, err := p.at.Node.Contact(p.with.Node.Account())
+			return err == nil && c.Name == p.name
+		}); err != nil {
+			t.Errorf("%s does not know what %s is called", p.at.name, p.name)
+		}
 		c, err := p.at.Node.Contact(p.with.Node.Account())
 		if err != nil || c.State != node.Accepted || c.Name != p.name {
 			t.Errorf("%s knows %s as %q, %v: %v", p.at.name, p.name, c.Name, c.State, err)
@@ -79,10 +95,9 @@ func TestDemo(t *testing.T) {
 		for _, m := range all {
 			texts = append(texts, m.Text)
 		}
-		if diff := cmp.Diff([]string{"hello, Ben", "hello, dear Ada"}, texts); diff != "" {
+		if diff := cmp.Diff(p.texts, texts); diff != "" {
 			t.Errorf("%s shows (-want +got):\n%s", p.at.name, diff)
 		}
-		// What nobody looks at, such as a profile, may still be on its way.
 		if err := poll(ctx, func() bool { return len(p.at.Node.Waiting()) == 0 }); err != nil {
 			t.Errorf("%s has something waiting: %v", p.at.name, p.at.Node.Waiting())
 		}
@@ -97,9 +112,6 @@ func TestDemo(t *testing.T) {
 	if err != nil || i.Address != ada.Node.Address() {
 		t.Errorf("the link is not Ada's: %v", err)
 	}
-	if _, err := ada.Node.Invites(); err != nil {
-		t.Error(err)
-	}
 	number, err := ada.Node.SafetyNumber(ben.Node.Account())
 	if err != nil {
 		t.Fatal(err)
@@ -110,18 +122,75 @@ func TestDemo(t *testing.T) {
 	if got := lines["dht"].Bytes; got != 8192 {
 		t.Errorf("a record of %d bytes, want 8192", got)
 	}
-	if got := uint64(lines["wire"].Count); got == 0 || got > ada.Node.Stats().Sent+ben.Node.Stats().Sent {
+	if got := uint64(lines["wire"].Count); got == 0 || got > ada.Node.Stats().Sent+ben.Node.Stats().Sent+cleo.sent+cleo.Node.Stats().Sent {
 		t.Errorf("%d envelopes on the wire", got)
+	}
+
+	// The sleeper: who kept what, who died, and what the others saw.
+	if i, err := node.ParseInvite(lines["asleep"].Link); err != nil || i.Address != cleo.Node.Address() {
+		t.Errorf("the link is not Cleo's: %v", err)
+	}
+	if l := lines["kept"]; l.Count != 3 || !strings.HasPrefix(l.State, "kept by oak") || !strings.HasSuffix(l.State, "(3 receipts)") {
+		t.Errorf("kept: %+v", l)
+	}
+	oak, elm, ash := d.relays[0], d.relays[1], d.relays[2]
+	if _, err := os.Stat(oak.folder); !errors.Is(err, os.ErrNotExist) || oak.Host != nil || oak.gave() {
+		t.Errorf("oak lives, or gave something: %v", err)
+	}
+	for _, v := range []*volunteer{elm, ash} { // both are told that it was stored, in the end
+		if err := poll(ctx, v.gave); err != nil {
+			t.Errorf("relay %s still keeps it", v.Name)
+		}
+	}
+	if l := lines["awake"]; l.Took <= 0 || l.Took > lines["delivered"].Took || strings.Contains(l.What, "oak") {
+		t.Errorf("awake: %+v, delivered: %+v", l, lines["delivered"])
+	}
+	box, puts := elm.saw()
+	own := false
+	for _, r := range cleo.Node.Relays() {
+		own = own || r.Key == elm.key && r.State == node.RelayUsed
+	}
+	if l := lines["relay"]; !own || len(puts) < l.Count || !strings.Contains(l.What, fmt.Sprintf("box %x…: %d bytes", box[:2], puts[0].size)) {
+		t.Errorf("relay: %+v; it saw %v", l, puts)
+	}
+	for _, v := range d.relays {
+		if !v.knows(box[:]) && v == elm {
+			t.Error("the witness of a relay does not see what it is given")
+		}
+	}
+}
+
+// TestRelayWitness holds that a relay which is given a text, or is not looked through whole, is not called blind.
+func TestRelayWitness(t *testing.T) {
+	secret := []byte("we never met")
+	for _, test := range []struct {
+		name  string
+		given string
+		all   int
+		want  bool
+	}{
+		{"sealed", "7c1e", 4, false},
+		{"open", "so: we never met", 16, true},
+		{"too much", "7c1e", 5, true},
+	} {
+		v := &volunteer{given: []byte(test.given), all: test.all}
+		if got := v.knows(secret); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+		d := &demo{relays: []*volunteer{v, v}}
+		if err := d.tellRelays([][]byte{secret}); err == nil || errors.Is(err, errTold) != test.want {
+			t.Errorf("%s: %v", test.name, err)
+		}
 	}
 }
 
 // TestCheck holds that the last line is not printed when something did not arrive.
 func TestCheck(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	out := new(bytes.Buffer)
-	d, err := newStage(ctx, newPrinter(out, false))
+	d, err := newStage(newPrinter(out, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,8 +199,10 @@ func TestCheck(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if err := d.run(ctx); err != nil {
-		t.Fatal(err)
+	for _, step := range []func(context.Context) error{d.meet, d.talk} {
+		if err := step(ctx); err != nil {
+			t.Fatal(err)
+		}
 	}
 	out.Reset()
 	ada, ben := d.people[0], d.people[1]
@@ -170,7 +241,7 @@ func TestKeep(t *testing.T) {
 		args        []string
 		want        int
 	}{
-		{"kept", "Ctrl-C ends it", []string{"demo", "--keep"}, exitDone},
+		{"kept", "Ctrl-C ends it", []string{"demo", "--keep", "--timeout", "3m"}, exitDone},
 		{"too early", "mesh up", []string{"demo"}, exitInterrupted},
 	} {
 		t.Run(test.name, func(t *testing.T) {

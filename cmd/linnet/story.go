@@ -17,6 +17,7 @@ const (
 	helloAda = "hello, Ada"
 	helloBen = "hello, Ben"
 	dearAda  = "hello, dear Ada"
+	neverMet = "we never met"
 )
 
 // meet opens the mesh; Ada invites, and Ben, who knows nothing else, finds her.
@@ -26,11 +27,14 @@ func (d *demo) meet(ctx context.Context) error {
 	if d.mesh, err = openMesh(ctx, meshSize); err != nil {
 		return err
 	}
+	if err := d.openRelays(ctx); err != nil {
+		return err
+	}
 	d.print.say(line{Event: "mesh", Who: "mesh up", What: "no address built in", Took: took(began)})
 
 	began = time.Now()
 	first := d.mesh.Hosts[0]
-	ada, err := d.open("Ada", p2p.Peer{Key: first.Key(), Addrs: first.Addrs()})
+	ada, err := d.open(ctx, "Ada", p2p.Peer{Key: first.Key(), Addrs: first.Addrs()})
 	if err != nil {
 		return err
 	}
@@ -55,7 +59,7 @@ func (d *demo) meet(ctx context.Context) error {
 // add has Ben begin, add Ada, and waits until each is the other's contact.
 func (d *demo) add(ctx context.Context, ada *person, link string) error {
 	began := time.Now()
-	ben, err := d.open("Ben")
+	ben, err := d.open(ctx, "Ben")
 	if err != nil {
 		return err
 	}
@@ -177,7 +181,7 @@ func (d *demo) say(ctx context.Context, from, to *person, text string) (said, er
 // compare compares the safety numbers, as two people would.
 func (d *demo) compare(context.Context) error {
 	var numbers []string
-	for i, p := range d.people {
+	for i, p := range d.people[:2] {
 		n, err := p.Node.SafetyNumber(d.people[1-i].Node.Account())
 		if err != nil {
 			return fmt.Errorf("%s's safety number: %w", p.name, err)
@@ -198,10 +202,14 @@ func (d *demo) tell(ctx context.Context) error {
 	d.print.space()
 	d.print.head("Who saw what")
 	var sent uint64
-	total, texts := 0, []string{helloAda, helloBen, dearAda}
+	total, texts := 0, []string{helloAda, helloBen, dearAda, neverMet}
+	var secrets [][]byte // what a relay is not to know: whose post it is
 	for _, p := range d.people {
 		p.stop()
-		sent += p.Node.Stats().Sent
+		sent += p.sent + p.Node.Stats().Sent
+		a := p.Node.Address()
+		discovery := [32]byte(a.Discovery)
+		secrets = append(secrets, a.Account[:], discovery[:])
 		n, sealed := p.written(texts...)
 		if !sealed {
 			return fmt.Errorf("what %s said left unencrypted", p.name)
@@ -210,8 +218,15 @@ func (d *demo) tell(ctx context.Context) error {
 	}
 	d.print.fact(line{
 		Event: "wire", Who: "the wire", Count: int(sent), Bytes: total,
-		What: fmt.Sprintf("QUIC; in it %d sealed envelopes and their answers, %.0f KiB, none of the texts", sent, float64(total)/1024),
+		What: fmt.Sprintf("QUIC; in it %d sealed envelopes, sealed prekeys and descriptors, %.0f KiB, none of the texts", sent, float64(total)/1024),
 	})
+
+	for _, text := range texts {
+		secrets = append(secrets, []byte(text))
+	}
+	if err := d.tellRelays(secrets); err != nil {
+		return err
+	}
 
 	ada := d.people[0]
 	puts := ada.published()
@@ -223,7 +238,7 @@ func (d *demo) tell(ctx context.Context) error {
 		return fmt.Errorf("%s's descriptor is not in the DHT any more", ada.name)
 	}
 	account := ada.Node.Account()
-	if whole := puts[0].key + string(value); strings.Contains(whole, string(account[:])) || strings.Contains(whole, ada.name) {
+	if strings.Contains(puts[0].key+string(value), string(account[:])) {
 		return fmt.Errorf("a DHT node can see whose descriptor it keeps: %s's", ada.name)
 	}
 	_, blinded, _ := strings.Cut(puts[0].key[1:], "/")

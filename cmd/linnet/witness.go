@@ -21,6 +21,7 @@ type witness struct {
 	lanes []byte
 	total int
 	off   bool
+	mute  bool
 }
 
 // put is what was published: under which key, and how many nodes said that they keep it.
@@ -34,6 +35,7 @@ func (w *witness) watch(c *node.Config) {
 	c.Directory = watchedDirectory{c.Directory, w}
 	c.Deliver = watchedLane{c.Deliver, w}
 	c.Bundle = watchedLane{c.Bundle, w}
+	c.Mailbox = watchedLane{c.Mailbox, w}
 }
 
 // stop has it write down no more.
@@ -41,6 +43,13 @@ func (w *witness) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.off = true
+}
+
+// hush holds back what the node itself publishes, as if it slept for hours already; or no longer.
+func (w *witness) hush(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mute = on
 }
 
 // published returns what the node published.
@@ -79,6 +88,12 @@ type watchedDirectory struct {
 }
 
 func (d watchedDirectory) Publish(ctx context.Context, key string, value []byte) (int, error) {
+	d.w.mu.Lock()
+	mute := d.w.mute
+	d.w.mu.Unlock()
+	if mute {
+		return 0, nil
+	}
 	kept, err := d.Directory.Publish(ctx, key, value)
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
