@@ -3060,7 +3060,7 @@ function Composer({ c: c3 }) {
       type(false);
     };
   }, []);
-  h2(() => {
+  _2(() => {
     const m3 = editing.value;
     if (m3?.with === id) {
       stash.current = text.value;

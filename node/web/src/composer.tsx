@@ -72,7 +72,7 @@ export function Composer({ c }: { c: Chat }) {
 		listeners.add(hear);
 		return () => { listeners.delete(hear); flushDraft(); type(false); };
 	}, []);
-	useEffect(() => {
+	useLayoutEffect(() => { // before a key can be pressed in it
 		const m = editing.value;
 		if (m?.with === id) { stash.current = text.value; text.value = m.text ?? ""; const a = area(); if (a) { a.value = text.value; a.focus(); a.setSelectionRange(a.value.length, a.value.length); } }
 	}, [editing.value]);
