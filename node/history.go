@@ -46,23 +46,41 @@ func rank(s chat.State) int {
 }
 
 // Messages returns up to most messages of the conversation with an account before a place, the newest first; a zero
-// place is behind the newest.
+// place is behind the newest. If there are fewer, there are no more.
 func (n *Node) Messages(with Account, before chat.Place, most int) ([]Message, error) {
-	items, err := n.config.Vault.Page(chat.Direct(with), before, most)
-	if err != nil {
-		return nil, err
-	}
-	return n.show(with, items)
+	return n.gather(with, before, most, n.config.Vault.Page)
 }
 
 // MessagesAfter returns up to most messages of the conversation with an account after a place, the oldest first; a zero
-// place is before the oldest.
+// place is before the oldest. If there are fewer, there are no more.
 func (n *Node) MessagesAfter(with Account, after chat.Place, most int) ([]Message, error) {
-	items, err := n.config.Vault.After(chat.Direct(with), after, most)
-	if err != nil {
-		return nil, err
+	return n.gather(with, after, most, n.config.Vault.After)
+}
+
+// gather reads on from a place until there are most messages: what was erased or has expired is not shown, and takes no
+// other's room.
+func (n *Node) gather(with Account, from chat.Place, most int, read func(chat.ConversationID, chat.Place, int) ([]*chat.Item, error)) ([]Message, error) {
+	var out []Message
+	for len(out) < most {
+		want := min(most-len(out), vault.MaxPage)
+		items, err := read(chat.Direct(with), from, want)
+		if err != nil {
+			return nil, err
+		}
+		shown, err := n.show(with, items)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, shown...)
+		if len(items) < want {
+			break
+		}
+		var ok bool
+		if from, ok = items[len(items)-1].Place(); !ok {
+			break
+		}
 	}
-	return n.show(with, items)
+	return out, nil
 }
 
 // PlaceAt returns the place before all that was said at a time, or later.

@@ -127,8 +127,16 @@ func printMessage(w io.Writer, m *api.Message, now time.Time) {
 }
 
 func newHistory() *cobra.Command {
-	c := asking("history @CONTACT", "Read a conversation", "History prints the newest messages of a conversation, the oldest of them first, and marks those that it printed as read.", 1, 1,
+	c := asking("history @CONTACT", "Read a conversation", `History prints the newest messages of a conversation, the oldest of them first, and marks those that it printed as read.
+
+With --export it writes all of it, as a page that needs nothing else, or as JSON, and marks nothing as read.`, 1, 1,
 		func(ctx context.Context, t *talk, args []string) error {
+			if form := t.text("export"); form != "" {
+				return t.export(ctx, args[0], form)
+			}
+			if t.text("output") != "" {
+				return &usageError{"--output is for --export"}
+			}
 			in := api.InHistory{InContact: t.with(args[0]), Before: t.text("before"), Limit: t.int("limit")}
 			page, err := api.GetHistory.Call(ctx, t.Client, in)
 			if err != nil {
@@ -150,6 +158,8 @@ func newHistory() *cobra.Command {
 	c.Flags().Int("limit", 50, "how many messages, at most 500")
 	c.Flags().String("before", "", "only what stands above this place (of --json)")
 	c.Flags().Bool("keep-unread", false, "tell nobody that it was read")
+	c.Flags().String("export", "", "write the whole conversation: html or json")
+	c.Flags().String("output", "", "the file to export to, which must not be there yet; standard output without it")
 	return c
 }
 
