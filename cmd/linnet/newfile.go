@@ -19,6 +19,10 @@ type newFile struct {
 	path string
 }
 
+// unfinishedFile is how the names of files end that are being written. Who is killed leaves one, with nothing in it that is not
+// in the next.
+const unfinishedFile = ".unfinished"
+
 // createFile begins a file. The error is one of usage, or CodeConflict, if it cannot have that name.
 func createFile(path string) (*newFile, error) {
 	if info, err := os.Lstat(path); err == nil {
@@ -31,7 +35,7 @@ func createFile(path string) (*newFile, error) {
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
 		return nil, &usageError{fmt.Sprintf("there is no folder %s", folder)}
 	}
-	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*.unfinished")
+	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*"+unfinishedFile)
 	if err != nil {
 		return nil, fmt.Errorf("beginning a file: %w", err)
 	}
