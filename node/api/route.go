@@ -169,6 +169,13 @@ func (s *Server) accountRoutes() {
 		}
 		return a.viewRelays(), nil
 	})
+	handle(s, GetCustody, func(ctx context.Context, in *InAccount) (*Custody, error) {
+		a, err := s.in(ctx, in.Account)
+		if err != nil {
+			return nil, err
+		}
+		return a.viewCustody()
+	})
 	handle(s, ListInvites, func(ctx context.Context, in *InAccount) (*Invites, error) {
 		a, err := s.in(ctx, in.Account)
 		if err != nil {

@@ -254,6 +254,16 @@ type (
 	Relays struct {
 		Relays []Relay `json:"relays"`
 	}
+	// Custody is what relays keep for contacts of this account, those that keep most first.
+	Custody struct {
+		Relays []Keeping `json:"relays"`
+	}
+	// Keeping is how much one relay keeps.
+	Keeping struct {
+		Relay    string    `json:"relay" doc:"transport key, hex"`
+		Messages int       `json:"messages" doc:"that people see and that have not come; each counts once for each device"`
+		Until    time.Time `json:"until" doc:"the last of them is kept so long"`
+	}
 	// Tokens is a list.
 	Tokens struct {
 		Tokens []Token `json:"tokens"`
@@ -338,6 +348,7 @@ var (
 	ListRelays     = &Operation[InAccount, Relays]{Name: "listRelays", Method: get, Path: "/v1/accounts/{account}/relays", Scope: Read, Verb: "relay", Summary: "List the relays that keep post for this device, or may"}
 	AddRelay       = &Operation[InAddRelay, Relays]{Name: "addRelay", Method: post, Path: "/v1/accounts/{account}/relays", Scope: Admin, Verb: "relay", Summary: "Let a relay keep post"}
 	RemoveRelay    = &Operation[InRelay, Relays]{Name: "removeRelay", Method: del, Path: "/v1/accounts/{account}/relays/{relay}", Scope: Admin, Verb: "relay", Summary: "Do without a relay"}
+	GetCustody     = &Operation[InAccount, Custody]{Name: "custody", Method: get, Path: "/v1/accounts/{account}/custody", Scope: Read, Why: "why tells it of a message; the page shows all of it", Summary: "Tell which relays keep how much for contacts"}
 	ListContacts   = &Operation[InContacts, Contacts]{Name: "listContacts", Method: get, Path: "/v1/accounts/{account}/contacts", Scope: Read, Verb: "contacts", Summary: "List contacts and requests"}
 	AddContact     = &Operation[InAdd, Contact]{Name: "addContact", Method: post, Path: "/v1/accounts/{account}/contacts", Scope: Admin, Verb: "add", Summary: "Add a contact by invite or address"}
 	GetContact     = &Operation[InContact, Contact]{Name: "contact", Method: get, Path: "/v1/accounts/{account}/contacts/{contact}", Scope: Read, Verb: "verify", Summary: "Tell of a contact, with the safety number"}

@@ -134,6 +134,15 @@ func (a *at) viewRelays() *Relays {
 	return out
 }
 
+func (a *at) viewCustody() (*Custody, error) {
+	all, err := a.Keeping()
+	out := &Custody{Relays: []Keeping{}}
+	for _, k := range all {
+		out.Relays = append(out.Relays, Keeping{Relay: k.Relay.String(), Messages: k.Messages, Until: k.Until})
+	}
+	return out, err
+}
+
 // relay returns the relay whose ID begins so.
 func (a *at) relay(id string) (key node.TransportKey, err error) {
 	found := 0

@@ -137,6 +137,11 @@ func TestSleeper(t *testing.T) {
 			state, kept := ada.is(c, ref)
 			return state == node.Kept && kept == 3
 		})
+		keeping, err := ada.Node.Keeping()
+		w.must(err)
+		if len(keeping) != 3 || keeping[0].Messages != 1 || keeping[2].Messages != 1 || !keeping[0].Until.After(time.Now()) {
+			t.Errorf("ada's relays keep %+v, want one message each of three", keeping)
+		}
 		w.must(oak.Kill())
 		w.must(cleo.Start(w.ctx))
 		began := time.Now()
@@ -145,6 +150,9 @@ func TestSleeper(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		w.until("ada does not know", func() bool { state, _ := ada.is(c, ref); return state == node.Delivered })
+		if keeping, err = ada.Node.Keeping(); err != nil || len(keeping) != 0 {
+			t.Errorf("what came is kept: %+v, %v", keeping, err)
+		}
 		if cleo.Knows(ada) != node.Accepted || ada.Knows(cleo) != node.Accepted {
 			t.Error("they are no contacts")
 		}

@@ -290,6 +290,42 @@ func TestLanguages(t *testing.T) {
 	}
 }
 
+// What the page translates of what the node says is what the node says: its sources have each of the texts.
+func TestReasons(t *testing.T) {
+	read := func(patterns ...string) (all string) {
+		for _, p := range patterns {
+			files, err := filepath.Glob(p)
+			if err != nil || len(files) == 0 {
+				t.Fatalf("%s: no files, %v", p, err)
+			}
+			for _, f := range files {
+				b, err := os.ReadFile(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all += string(b)
+			}
+		}
+		return all
+	}
+	sources := read("../*.go", "../api/*.go", "../../mailbox/*.go")
+	pairs := regexp.MustCompile(`\["([^"]+)", "\w+"\]`).FindAllStringSubmatch(read("src/reasons.ts"), -1)
+	if len(pairs) < 30 {
+		t.Errorf("%d reasons are translated", len(pairs))
+	}
+	for _, p := range pairs {
+		if !strings.Contains(sources, p[1]) {
+			t.Errorf("nothing says %q any more", p[1])
+		}
+	}
+	// Why a message waits is always told in the language of the page.
+	for _, m := range regexp.MustCompile(`(?m)^\t+err(?:Not|No|Busy|Reset)\w* += errors\.New\("([^"]+)"\)`).FindAllStringSubmatch(read("../outbox.go", "../carry.go"), -1) {
+		if !slices.ContainsFunc(pairs, func(p []string) bool { return strings.Contains(m[1], p[1]) }) {
+			t.Errorf("the page does not translate %q", m[1])
+		}
+	}
+}
+
 func TestHeaders(t *testing.T) {
 	h := Handler()
 	for _, c := range []struct {

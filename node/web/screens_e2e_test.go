@@ -29,6 +29,24 @@ type stage struct {
 
 func hexID(n int) string { return fmt.Sprintf("%06x%058d", n*0x31415&0xffffff, n) }
 
+func relayID(n int) string { return fmt.Sprintf("%04x%060x", 0x7c1e+n*0x2b31, n) }
+
+// relays are one's own in all states.
+func (s *stage) relays() []api.Relay {
+	now := time.Now()
+	ahead, seen := int64(-184_000), now.Add(-50*time.Minute)
+	at := func(host string) []string {
+		return []string{"/ip4/203.0.113.9/udp/4747/quic-v1", "/dns4/" + host + "/tcp/443/wss"}
+	}
+	return []api.Relay{
+		{ID: relayID(0), Addresses: at("oak.example"), State: "used", Since: now, Connected: true, Listens: true, Ready: true, Seen: &now},
+		{ID: relayID(1), Addresses: at("a-relay-with-a-very-long-name-that-nobody-would-type." + strings.Repeat("subdomain.", 6) + "example"), State: "used", Since: now, Connected: true, Seen: &seen, AheadMS: &ahead},
+		{ID: relayID(2), Addresses: []string{"/ip6/2001:db8:85a3::8a2e:370:7334/udp/4747/quic-v1"}, State: "used", Since: now, Why: "mailbox: relay cannot be reached", Seen: &seen},
+		{ID: relayID(3), Addresses: at("elm.example"), State: "leaving", Since: now, Drains: true, Seen: &seen},
+		{ID: relayID(4), Addresses: at("fir.example"), State: "allowed", Since: now, Invited: true},
+	}
+}
+
 func newStage() *stage {
 	s := &stage{messages: make(map[string][]api.Message)}
 	now := time.Now()
@@ -45,8 +63,11 @@ func newStage() *stage {
 				switch m.State {
 				case "kept":
 					d.Relays, d.Until = 3, &until
+					for k := range 3 {
+						d.Kept = append(d.Kept, api.Keeper{Relay: relayID(k), Until: until})
+					}
 				case "queued", "failed":
-					d.Why = "no device of theirs answers"
+					d.Why = "no relay of its answers"
 				}
 				m.Deliveries = []api.Delivery{d}
 			}
@@ -122,6 +143,17 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		put(find(parts[1]))
 	case rest == "/privacy":
 		put(api.Privacy{})
+	case rest == "/relays" && r.Method == http.MethodPost:
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusInsufficientStorage)
+		put(api.Problem{Title: "full", Status: http.StatusInsufficientStorage, Code: api.CodeFull, Detail: "there are as many relays as there can be"})
+	case rest == "/relays":
+		put(api.Relays{Relays: s.relays()})
+	case rest == "/custody":
+		put(api.Custody{Relays: []api.Keeping{{Relay: relayID(0), Messages: 12, Until: time.Now().Add(720 * time.Hour)}, {Relay: relayID(7), Messages: 1, Until: time.Now().Add(700 * time.Hour)}}})
+	case rest == "/backup":
+		made := time.Now().Add(-9 * 24 * time.Hour)
+		put(api.LastBackup{Made: &made})
 	case rest == "/storage":
 		put(api.Storage{Bytes: 212 << 20, Free: 61 << 30})
 	case rest == "/invites" && r.Method == http.MethodGet:
@@ -212,6 +244,7 @@ var places = [][3]string{
 	{"words", "#/settings/words", ".column .main"},
 	{"accounts", "#/settings/accounts", ".column .row"},
 	{"devices", "#/settings/devices", ".column .row"},
+	{"relays", "#/settings/relays", ".column .relay"},
 	{"node", "#/settings/node", ".column .check"},
 	{"privacy", "#/settings/privacy", ".column .toggle"},
 	{"notifications", "#/settings/notifications", ".column .toggle"},

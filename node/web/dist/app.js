@@ -1256,6 +1256,12 @@ async function call(method, path, body, more = {}) {
   if (answer.status === 401) forget();
   throw new Problem(answer.status, value.code ?? "internal", value.detail ?? value.title ?? answer.statusText, value.hint);
 }
+async function stream(method, path, body) {
+  const answer = await fetch(path, { method, headers: { Authorization: "Bearer " + token, "Content-Type": "application/json" }, body: JSON.stringify(body), cache: "no-store", redirect: "error" });
+  if (answer.ok && answer.body) return answer.body;
+  const value = await answer.json().catch(() => ({}));
+  throw new Problem(answer.status, value.code ?? "internal", value.detail ?? answer.statusText, value.hint);
+}
 async function login(code) {
   keep(await call("POST", "/v1/login", { code }));
 }
@@ -1806,7 +1812,92 @@ var en_default = {
   unlock: "Unlock",
   failedTitle: "The account does not open",
   troubleTitle: "Something went wrong",
-  sharedText: "Choose whom to send it to"
+  sharedText: "Choose whom to send it to",
+  relays: "Relays",
+  relaysText: "A relay is a volunteer’s machine that keeps sealed post while you sleep. It cannot read it. Three are used at a time, and your contacts are told which.",
+  relaysNone: "No relay yet",
+  relaysNoneText: "What is said while you sleep waits on the devices of others, until theirs and yours are awake together. With a relay it waits there.",
+  relaysOwn: "They keep your post",
+  relayListens: "Post comes from here at once",
+  relayVisited: "Looked into now and then",
+  relayOpening: "Being asked for a box",
+  relaySupplied: "is being given what it hands out while you sleep",
+  relayDrains: "Takes nothing new; what lies there still comes",
+  relayLeaving: "Not used any more; looked into until {date}",
+  relayAllowed: "In reserve, until one of the three fails",
+  relayInvited: "came with an invite",
+  relaySeen: "last heard {time}",
+  relayAhead: { one: "its clock is {n} s ahead", other: "its clock is {n} s ahead" },
+  relayBehind: { one: "its clock is {n} s behind", other: "its clock is {n} s behind" },
+  relayKey: "Key",
+  relaySince: "In this state since",
+  relayAdd: "Add a relay",
+  relayAddText: "Paste the line that the relay prints, or scan its code.",
+  relayAddress: "Address of the relay",
+  relayAdded: "The relay may keep your post now",
+  relayReserve: "Three are in use: this one is kept in reserve.",
+  relayRun: "To run one yourself:",
+  relayFound: "The address of a relay. It will keep post for you.",
+  relayRemove: "Do without this relay",
+  relayRemoveTitle: "Do without this relay?",
+  relayRemoveText: "Your contacts are told to leave nothing more there. What lies there already still comes.",
+  relayForgetText: "It is forgotten.",
+  relayLast: "It is the last one: what is said while you sleep then waits until both are awake together.",
+  relayOne: "One relay alone: if it is lost, what it keeps is late. A second one makes up for that.",
+  relaysBlind: "A relay sees IP addresses, times and sizes, and which box something is for. It learns neither who writes nor what.",
+  custody: "What relays keep for others of what you said",
+  custodyNone: "Nothing: all that you said has arrived, or waits here",
+  custodyCount: { one: "{n} message, until {until}", other: "{n} messages, the last until {until}" },
+  keptBy: "Kept by",
+  keptUntil: "until {date}",
+  lateTitle: "Why is it late?",
+  keptOne: "Their device has one relay alone, or only one answers: should it be lost, your node says it again.",
+  keptHalf: "One relay keeps it already; it counts as kept once two have signed for it.",
+  failedWhy: "It is not tried any more, unless you ask for it.",
+  whyNotFound: "nobody in the network knows yet where they are",
+  whyNowhere: "their device cannot be reached directly",
+  whyBusy: "their device is busy",
+  whyReset: "their device lost the session; a new one begins",
+  whyNoAnswer: "their device does not answer",
+  whyDeviceGone: "this device was taken off their account",
+  whyNoRelay: "no relay of theirs answers",
+  whyLooking: "their account is being looked for",
+  whyTooOld: "nobody took it for 30 days",
+  whyRemoved: "the contact was removed",
+  whyRevoked: "this device was taken off the account",
+  whyBlocked: "you blocked this contact",
+  whySlow: "it does not answer in time",
+  whyUnreachable: "the relay cannot be reached",
+  whyRelayBusy: "the relay is busy",
+  whyDrains: "the relay is closing down and takes nothing new",
+  whyRelayFull: "the relay has no room left",
+  whyBanned: "the relay refuses this device",
+  whyManyBoxes: "the relay gave this network as many boxes as it gives",
+  whyBoxFull: "the box is full",
+  whyFast: "too much at once; it is tried again soon",
+  whyStrangers: "the relay takes nothing from people whom its owner does not know",
+  whyLie: "the relay does not keep to the rules",
+  whyRelayFailed: "the relay has a fault",
+  whyNewer: "it needs a newer Linnet",
+  notRelay: "That is no relay’s address, or it was misspelt. Copy the whole line, which begins with linnet:relay/.",
+  relaysFull: "There are as many relays as there can be. Remove one first.",
+  relayGone: "There is no such relay any more.",
+  notInvite: "That is no invite, or it was misspelt. Copy the whole link.",
+  contactsFull: "There are as many contacts as there can be.",
+  outboxFull: "Too much waits for this contact already.",
+  diskFull: "The disk is nearly full: make room, then try again.",
+  wordsWrong: "These are not the words of this account.",
+  backup: "Backup",
+  backupNever: "No backup yet",
+  backupToday: "Backed up today",
+  backupAge: { one: "The last backup is {n} day old", other: "The last backup is {n} days old" },
+  backupText: "Messages and contacts live on your devices alone: without a backup, they are gone with the last one.",
+  backupMake: "Make a backup",
+  backupPass: "The file is sealed with a passphrase. Without it, nobody can open it, and neither can you.",
+  backupDone: "The backup is made",
+  passphraseAgain: "Once more",
+  passphraseShort: "At least 8 characters",
+  passphraseDiffers: "The two are not the same"
 };
 
 // src/tongue.ts
@@ -1893,6 +1984,56 @@ function size(bytes) {
   return new Intl.NumberFormat(language.value, { style: "unit", unit: units[i3], unitDisplay: "short", maximumFractionDigits: bytes < 10 && i3 > 0 ? 1 : 0 }).format(bytes);
 }
 
+// src/reasons.ts
+var known = [
+  ["nobody in the network has the account's descriptor", "whyNotFound"],
+  ["says nowhere that it can be reached directly", "whyNowhere"],
+  ["its device cannot take it now", "whyBusy"],
+  ["its device lost the session", "whyReset"],
+  ["its device does not answer", "whyNoAnswer"],
+  ["its device is not the account's any more", "whyDeviceGone"],
+  ["no relay of its answers", "whyNoRelay"],
+  ["looking for the account", "whyLooking"],
+  ["not delivered for 30 days", "whyTooOld"],
+  ["its device was taken off the account", "whyDeviceGone"],
+  ["the contact was removed", "whyRemoved"],
+  ["this device was taken off", "whyRevoked"],
+  ["you blocked this contact", "whyBlocked"],
+  ["the contact is blocked", "whyBlocked"],
+  ["it does not answer in time", "whySlow"],
+  ["it cannot be reached", "whyUnreachable"],
+  ["relay cannot be reached", "whyUnreachable"],
+  ["relay is busy", "whyRelayBusy"],
+  ["relay is closing down", "whyDrains"],
+  ["relay has no room left", "whyRelayFull"],
+  ["banned here", "whyBanned"],
+  ["too many boxes from this network", "whyManyBoxes"],
+  ["box is full", "whyBoxFull"],
+  ["share of this token is full", "whyBoxFull"],
+  ["share of this contact is full", "whyBoxFull"],
+  ["too fast", "whyFast"],
+  ["no room for strangers left", "whyStrangers"],
+  ["no strangers let in", "whyStrangers"],
+  ["does not keep to the protocol", "whyLie"],
+  ["relay failed", "whyRelayFailed"],
+  ["needs a newer Linnet", "whyNewer"],
+  ["that is no relay's address", "notRelay"],
+  ["there are as many relays as there can be", "relaysFull"],
+  ["no such relay", "relayGone"],
+  ["that is no invite", "notInvite"],
+  ["the invite has expired", "inviteOver"],
+  ["that is yourself", "inviteSelf"],
+  ["there are as many contacts as there can be", "contactsFull"],
+  ["too much waits for this contact already", "outboxFull"],
+  ["the disk is nearly full", "diskFull"],
+  ["these are not the words of this account", "wordsWrong"]
+];
+function told(reason) {
+  const k3 = known.find(([part]) => reason.includes(part));
+  return k3 ? t3(k3[1]) : reason;
+}
+var foreign = (reason) => !known.some(([part]) => reason.includes(part));
+
 // src/state.ts
 var accounts = signal(null);
 var chats = signal([]);
@@ -1947,7 +2088,7 @@ function dismiss(id) {
 function explain(e3) {
   if (e3 instanceof Problem) {
     if (e3.code === "no_daemon") return t3("down");
-    return e3.message || e3.code;
+    return told(e3.message) || e3.code;
   }
   return String(e3 instanceof Error ? e3.message : e3);
 }
@@ -2116,6 +2257,7 @@ var paths = {
   retry: "M5 12a7 7 0 1 0 2-5M5 4v4h4",
   next: "M9 5l7 7-7 7",
   unread: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8z",
+  relay: "M4 12h4l2 3h4l2-3h4M4 12l3-7h10l3 7v7H4z",
   node: "M12 3v6M12 15v6M5 8l5 3M14 13l5 3M19 8l-5 3M10 13l-5 3M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
   globe: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c3 3 3 15 0 18M12 3c-3 3-3 15 0 18"
 };
@@ -2581,11 +2723,12 @@ function Ticks({ m: m3 }) {
   return /* @__PURE__ */ k("span", { class: "ticks " + state, title: text }, /* @__PURE__ */ k(Icon, { name: icon }), /* @__PURE__ */ k("span", { class: "sr" }, text));
 }
 function why(m3) {
-  if (m3.pending === "unsent") return m3.problem || t3("stateUnsent");
+  if (m3.pending === "unsent") return m3.problem || "";
   if (m3.state !== "queued" && m3.state !== "failed") return "";
   const d3 = m3.deliveries?.find((x2) => x2.why);
-  return d3?.why ?? "";
+  return d3?.why ? told(d3.why) : "";
 }
+var foreignWhy = (m3) => m3.pending !== "unsent" && foreign(m3.deliveries?.find((x2) => x2.why)?.why ?? "");
 function deliveryText(d3) {
   switch (d3.state) {
     case "delivered":
@@ -2792,8 +2935,8 @@ function load() {
     return async (image) => {
       const w3 = "videoWidth" in image ? image.videoWidth : image.width, hh = "videoHeight" in image ? image.videoHeight : image.height;
       if (!w3 || !hh) return "";
-      for (const most2 of [800, 1600]) {
-        const scale = Math.min(1, most2 / Math.max(w3, hh));
+      for (const most3 of [800, 1600]) {
+        const scale = Math.min(1, most3 / Math.max(w3, hh));
         canvas.width = Math.round(w3 * scale);
         canvas.height = Math.round(hh * scale);
         ctx.drawImage(image, 0, 0, canvas.width, canvas.height);
@@ -2818,7 +2961,7 @@ var pictureIn = (data) => [...data?.files ?? []].find((f3) => f3.type.startsWith
 function Scan({ found, close }) {
   const video = A2(null), trouble = useSignal(""), seeing = useSignal(false);
   h2(() => {
-    let stream = null, over = false, frame = 0;
+    let stream2 = null, over = false, frame = 0;
     const look = async () => {
       if (over) return;
       const text = video.current && video.current.readyState >= 2 ? await (await load())(video.current).catch(() => "") : "";
@@ -2831,12 +2974,12 @@ function Scan({ found, close }) {
     };
     void (async () => {
       try {
-        stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" }, audio: false });
+        stream2 = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" }, audio: false });
         if (over) {
-          stream.getTracks().forEach((x2) => x2.stop());
+          stream2.getTracks().forEach((x2) => x2.stop());
           return;
         }
-        video.current.srcObject = stream;
+        video.current.srcObject = stream2;
         await video.current.play();
         seeing.value = true;
         void look();
@@ -2847,7 +2990,7 @@ function Scan({ found, close }) {
     return () => {
       over = true;
       clearTimeout(frame);
-      stream?.getTracks().forEach((x2) => x2.stop());
+      stream2?.getTracks().forEach((x2) => x2.stop());
     };
   }, []);
   const take2 = async (f3) => {
@@ -2967,7 +3110,7 @@ var recent = () => {
 function used(emoji) {
   localStorage.setItem("linnet-emoji", JSON.stringify([emoji, ...recent().filter((x2) => x2 !== emoji)].slice(0, 18)));
 }
-var findEmoji = (name, most2) => list.filter((x2) => x2.name.split(" ").some((w3) => w3.startsWith(name.toLowerCase()))).slice(0, most2);
+var findEmoji = (name, most3) => list.filter((x2) => x2.name.split(" ").some((w3) => w3.startsWith(name.toLowerCase()))).slice(0, most3);
 function EmojiPicker({ choose: choose2, close }) {
   const [find, set2] = d2("");
   const box = A2(null);
@@ -3038,12 +3181,12 @@ function suggest(text, cursor) {
 }
 function Composer({ c: c3 }) {
   const id = c3.with.id, text = useSignal(c3.draft ?? ""), picker = useSignal(false), list2 = useSignal([]), chosen = useSignal(0), signs = useSignal(false);
-  const told = A2(0), composing = A2(false), stash = A2("");
+  const told2 = A2(0), composing = A2(false), stash = A2("");
   const edit = editing.value?.with === id ? editing.value : null, reply = replying.value?.with === id ? replying.value : null;
   const size2 = text.value.length * 3 > maxBytes - 2e3 ? sizeOf(text.value) : 0;
   const type = (on) => {
-    if (on && Date.now() - told.current < 4e3 || !on && !told.current) return;
-    told.current = on ? Date.now() : 0;
+    if (on && Date.now() - told2.current < 4e3 || !on && !told2.current) return;
+    told2.current = on ? Date.now() : 0;
     void call("POST", at("/contacts/" + id + "/typing"), { on }).catch(() => {
     });
   };
@@ -3218,6 +3361,167 @@ function Composer({ c: c3 }) {
   } }));
 }
 
+// src/relays.tsx
+var relays = signal(null);
+var isRelay = (text) => /^\s*linnet:relay[/]/i.test(text);
+var leaveDays = 31;
+var most2 = 3;
+async function readRelays() {
+  const name = account.value, all = (await call("GET", at("/relays"))).relays ?? [];
+  if (name === account.value) relays.value = all;
+}
+async function addRelay(address) {
+  relays.value = (await call("POST", at("/relays"), { address: address.trim() })).relays ?? [];
+}
+function hostOf(r3) {
+  const hosts = (r3.addresses ?? []).map((a3) => /^\/(dns[46]?|ip[46])\/([^/]+)/.exec(a3)).filter((x2) => x2 !== null);
+  return (hosts.find((x2) => x2[1].startsWith("dns")) ?? hosts[0])?.[2] ?? "";
+}
+var shortRelay = (id) => id.slice(0, 4) + " " + id.slice(4, 8);
+function RelayName({ id }) {
+  const r3 = relays.value?.find((x2) => x2.id === id), host = r3 ? hostOf(r3) : "";
+  return /* @__PURE__ */ k("span", { class: "relay-name" }, host && /* @__PURE__ */ k("bdi", { "data-theirs": true }, host, " "), /* @__PURE__ */ k("code", { dir: "ltr", "data-theirs": true }, shortRelay(id)));
+}
+var Reason = ({ of }) => /* @__PURE__ */ k("bdi", { "data-theirs": foreign(of) || void 0 }, told(of));
+function Health({ r: r3 }) {
+  const until2 = new Date(Date.parse(r3.since) + leaveDays * 864e5);
+  const lines2 = [];
+  if (r3.state === "leaving") lines2.push(/* @__PURE__ */ k("span", null, t3("relayLeaving", { date: date(until2) })));
+  else if (r3.state === "allowed") lines2.push(/* @__PURE__ */ k("span", null, t3("relayAllowed")));
+  else if (r3.drains) lines2.push(/* @__PURE__ */ k("span", { class: "warned" }, t3("relayDrains")));
+  else if (r3.listens) lines2.push(/* @__PURE__ */ k("span", null, t3("relayListens")));
+  else if (r3.connected || r3.seen && !r3.why) lines2.push(/* @__PURE__ */ k("span", null, t3("relayVisited")));
+  else if (!r3.why) lines2.push(/* @__PURE__ */ k("span", null, t3("relayOpening")));
+  if (r3.why) lines2.push(/* @__PURE__ */ k("span", { class: "bad" }, /* @__PURE__ */ k(Reason, { of: r3.why })));
+  if (r3.state === "used" && r3.seen && !r3.why && !r3.drains && r3.ready === void 0) lines2.push(/* @__PURE__ */ k("span", null, t3("relaySupplied")));
+  if (r3.invited) lines2.push(/* @__PURE__ */ k("span", null, t3("relayInvited")));
+  if (r3.seen && !r3.connected) lines2.push(/* @__PURE__ */ k("span", null, t3("relaySeen", { time: moment(r3.seen) })));
+  if (Math.abs(r3.ahead_ms ?? 0) > 6e4) lines2.push(/* @__PURE__ */ k("span", { class: "warned" }, t3(r3.ahead_ms > 0 ? "relayAhead" : "relayBehind", { n: Math.round(Math.abs(r3.ahead_ms) / 1e3) })));
+  return /* @__PURE__ */ k("small", { class: "health" }, lines2.map((x2, i3) => /* @__PURE__ */ k(S, null, i3 > 0 && " · ", x2)));
+}
+var well = (r3) => r3.why ? "fail" : r3.drains || r3.state === "leaving" ? "warn" : r3.state === "used" && r3.seen ? "ok" : "";
+function RelaysPage() {
+  const adding = useSignal(false), removing2 = useSignal(null), opened = useSignal(""), keeping = useSignal([]), [busy2, run] = useBusy();
+  const count = A2(() => {
+  });
+  count.current = () => {
+    call("GET", at("/custody")).then((x2) => {
+      keeping.value = x2.relays ?? [];
+    }, complain);
+  };
+  h2(() => {
+    let wait = 0, next = 0, over = false;
+    const look = async () => {
+      if (!document.hidden) await readRelays().catch(() => {
+      });
+      if (!over) next = setTimeout(look, 3e3);
+    };
+    const soon = () => {
+      wait ||= setTimeout(() => {
+        wait = 0;
+        count.current();
+      }, 500);
+    };
+    const hear = (e3) => {
+      if (e3.type === "delivery") soon();
+    };
+    listeners.add(hear);
+    count.current();
+    void look();
+    return () => {
+      over = true;
+      clearTimeout(next);
+      clearTimeout(wait);
+      listeners.delete(hear);
+    };
+  }, []);
+  const all = relays.value, used2 = all?.filter((r3) => r3.state === "used") ?? [];
+  if (!all) return /* @__PURE__ */ k("span", { class: "spinner" });
+  const gone = removing2.value;
+  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("p", { class: "dim" }, t3("relaysText")), all.length === 0 ? /* @__PURE__ */ k(Empty, { icon: "relay", title: t3("relaysNone") }, /* @__PURE__ */ k("p", null, t3("relaysNoneText"))) : /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("relaysOwn")), all.map((r3) => /* @__PURE__ */ k("div", { class: "relay", key: r3.id }, /* @__PURE__ */ k("div", { class: "row" }, /* @__PURE__ */ k("span", { class: "state-dot " + well(r3) }, /* @__PURE__ */ k(Icon, { name: "relay" })), /* @__PURE__ */ k("button", { type: "button", class: "grow open-relay", "aria-expanded": opened.value === r3.id, onClick: () => {
+    opened.value = opened.value === r3.id ? "" : r3.id;
+  } }, /* @__PURE__ */ k("b", null, /* @__PURE__ */ k(RelayName, { id: r3.id })), /* @__PURE__ */ k(Health, { r: r3 })), r3.state !== "leaving" && /* @__PURE__ */ k(IconButton, { icon: "trash", label: t3("relayRemove"), disabled: busy2, onClick: () => {
+    removing2.value = r3;
+  } })), opened.value === r3.id && /* @__PURE__ */ k("dl", { class: "facts" }, /* @__PURE__ */ k("dt", null, t3("relayKey")), /* @__PURE__ */ k("dd", null, /* @__PURE__ */ k("code", { class: "wrap", dir: "ltr", "data-theirs": true }, r3.id)), (r3.addresses ?? []).map((a3) => /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("address")), /* @__PURE__ */ k("dd", { dir: "ltr", "data-theirs": true }, a3))), /* @__PURE__ */ k("dt", null, t3("relaySince")), /* @__PURE__ */ k("dd", null, moment(r3.since)))))), used2.length > 0 && used2.length < 2 && /* @__PURE__ */ k("p", { class: "warn" }, t3("relayOne")), /* @__PURE__ */ k("div", { class: "buttons start" }, /* @__PURE__ */ k("button", { type: "button", class: all.length ? "plain" : "main", onClick: () => {
+    adding.value = true;
+  } }, /* @__PURE__ */ k(Icon, { name: "plus" }), t3("relayAdd"))), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("custody")), keeping.value.length === 0 ? /* @__PURE__ */ k("p", { class: "dim row-like" }, t3("custodyNone")) : keeping.value.map((k3) => /* @__PURE__ */ k("div", { class: "row" }, /* @__PURE__ */ k(Icon, { name: "kept" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, /* @__PURE__ */ k(RelayName, { id: k3.relay })), /* @__PURE__ */ k("small", null, t3("custodyCount", { n: k3.messages, until: date(k3.until) })))))), /* @__PURE__ */ k("p", { class: "dim" }, t3("relaysBlind")), adding.value && /* @__PURE__ */ k(AddRelay, { close: () => {
+    adding.value = false;
+  }, full: used2.length >= most2 }), gone && /* @__PURE__ */ k(Dialog, { title: t3("relayRemoveTitle"), close: () => {
+    removing2.value = null;
+  }, footer: /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => {
+    removing2.value = null;
+  } }, t3("cancel")), /* @__PURE__ */ k("button", { type: "button", class: "main bad", disabled: busy2, onClick: () => run(async () => {
+    relays.value = (await call("DELETE", at("/relays/" + gone.id))).relays ?? [];
+    removing2.value = null;
+  }) }, t3("remove"))) }, /* @__PURE__ */ k("p", { class: "host" }, /* @__PURE__ */ k(RelayName, { id: gone.id })), /* @__PURE__ */ k("p", null, t3(gone.state === "allowed" ? "relayForgetText" : "relayRemoveText")), gone.state === "used" && used2.length === 1 && all.every((r3) => r3.state !== "allowed") && /* @__PURE__ */ k("p", { class: "warn" }, t3("relayLast"))));
+}
+function AddRelay({ close, full }) {
+  const text = useSignal(""), wrong = useSignal(""), scanning = useSignal(false), [busy2, run] = useBusy();
+  const put2 = (value) => {
+    text.value = value;
+    wrong.value = value.trim() && !isRelay(value) ? t3("notRelay") : "";
+  };
+  const picture = async (f3) => {
+    if (f3) {
+      const code = await readPicture(f3).catch(() => "");
+      if (code) put2(code);
+      else wrong.value = t3("noCode");
+    }
+  };
+  const add = () => run(async () => {
+    try {
+      await addRelay(text.value);
+      close();
+      toast(t3("relayAdded"));
+    } catch (e3) {
+      wrong.value = explain(e3);
+    }
+  });
+  const ready = isRelay(text.value) && !busy2;
+  return /* @__PURE__ */ k(Dialog, { title: t3("relayAdd"), close, footer: /* @__PURE__ */ k("button", { type: "button", class: "main", disabled: !ready, onClick: add }, t3("addShort")) }, /* @__PURE__ */ k("p", { class: "dim" }, t3("relayAddText")), /* @__PURE__ */ k(
+    "textarea",
+    {
+      class: "field code",
+      rows: 4,
+      dir: "ltr",
+      autofocus: true,
+      spellcheck: false,
+      placeholder: "linnet:relay/…",
+      "aria-label": t3("relayAddress"),
+      value: text.value,
+      onInput: (e3) => put2(e3.currentTarget.value),
+      onPaste: (e3) => {
+        const f3 = pictureIn(e3.clipboardData);
+        if (f3) {
+          e3.preventDefault();
+          void picture(f3);
+        }
+      },
+      onDragOver: (e3) => e3.preventDefault(),
+      onDrop: (e3) => {
+        const f3 = pictureIn(e3.dataTransfer);
+        if (f3) {
+          e3.preventDefault();
+          void picture(f3);
+        }
+      },
+      onKeyDown: (e3) => {
+        if (e3.key === "Enter" && !e3.shiftKey) {
+          e3.preventDefault();
+          if (ready) add();
+        }
+      }
+    }
+  ), /* @__PURE__ */ k("div", { class: "buttons start" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => {
+    scanning.value = true;
+  } }, /* @__PURE__ */ k(Icon, { name: "camera" }), t3("scan"))), /* @__PURE__ */ k("div", { role: "status" }, wrong.value && /* @__PURE__ */ k("p", { class: "warn" }, wrong.value), full && !wrong.value && /* @__PURE__ */ k("p", { class: "dim" }, t3("relayReserve"))), /* @__PURE__ */ k("p", { class: "dim" }, t3("relayRun"), " ", /* @__PURE__ */ k("code", { "data-theirs": true }, "linnet-relay")), scanning.value && /* @__PURE__ */ k(Scan, { close: () => {
+    scanning.value = false;
+  }, found: (x2) => {
+    scanning.value = false;
+    put2(x2);
+  } }));
+}
+
 // src/conversation.tsx
 var together = 5 * 6e4;
 var selected = signal(null);
@@ -3285,7 +3589,7 @@ function Bubble({ m: m3, head, tail, last: last2 }) {
     if (!next.delete(m3.id)) next.add(m3.id);
     selected.value = next;
   };
-  const late = last2 ? why(m3) : m3.pending === "unsent" || m3.state === "failed" ? why(m3) : "";
+  const late = last2 || m3.pending === "unsent" || m3.state === "failed" ? why(m3) : "", kept = last2 && !!m3.own && m3.state === "kept" && !m3.deleted;
   const key = (e3) => {
     if (e3.target !== e3.currentTarget) return;
     const row = e3.currentTarget, all = [...row.closest(".messages").querySelectorAll(".message")], i3 = all.indexOf(row);
@@ -3401,7 +3705,7 @@ function Bubble({ m: m3, head, tail, last: last2 }) {
       const r3 = e3.currentTarget.getBoundingClientRect();
       openMenu(m3, r3.left, r3.bottom + 4);
     } })),
-    (late || m3.pending === "unsent") && /* @__PURE__ */ k("p", { class: "late" + (m3.state === "failed" || m3.pending === "unsent" ? " bad" : "") }, /* @__PURE__ */ k("span", null, m3.pending === "unsent" ? t3("stateUnsent") : stateText(m3), late ? ": " : "", late && /* @__PURE__ */ k("bdi", { "data-theirs": true }, late)), m3.pending === "unsent" ? /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("button", { type: "button", class: "link", onClick: () => void say(m3.with, m3.text ?? "", void 0, m3) }, t3("tryAgain")), /* @__PURE__ */ k("button", { type: "button", class: "link", onClick: () => drop(m3) }, t3("discard"))) : m3.state === "failed" ? /* @__PURE__ */ k("button", { type: "button", class: "link", onClick: () => void call("POST", at("/messages/" + m3.id + "/retry"), {}).catch(complain) }, t3("tryAgain")) : /* @__PURE__ */ k("button", { type: "button", class: "link", onClick: () => {
+    (late || kept || m3.pending === "unsent") && /* @__PURE__ */ k("p", { class: "late" + (m3.state === "failed" || m3.pending === "unsent" ? " bad" : "") }, /* @__PURE__ */ k("span", null, m3.pending === "unsent" ? t3("stateUnsent") : stateText(m3), late ? ": " : "", late && /* @__PURE__ */ k("bdi", { "data-theirs": foreignWhy(m3) || void 0 }, late)), m3.pending === "unsent" ? /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("button", { type: "button", class: "link", onClick: () => void say(m3.with, m3.text ?? "", void 0, m3) }, t3("tryAgain")), /* @__PURE__ */ k("button", { type: "button", class: "link", onClick: () => drop(m3) }, t3("discard"))) : m3.state === "failed" ? /* @__PURE__ */ k("button", { type: "button", class: "link", onClick: () => void call("POST", at("/messages/" + m3.id + "/retry"), {}).catch(complain) }, t3("tryAgain")) : /* @__PURE__ */ k("button", { type: "button", class: "link", onClick: () => {
       details.value = m3;
     } }, t3("whyLate")))
   );
@@ -3583,11 +3887,19 @@ function Remove() {
 }
 function Details() {
   const open2 = details.value;
+  h2(() => {
+    if (open2?.own && open2.deliveries?.some((d3) => d3.kept?.length)) void readRelays().catch(() => {
+    });
+  }, [open2?.id]);
   if (!open2) return null;
-  const m3 = thread.value.messages.find((x2) => x2.id === open2.id) ?? open2;
+  const m3 = thread.value.messages.find((x2) => x2.id === open2.id) ?? open2, late = m3.state === "queued" || m3.state === "kept" || m3.state === "failed";
+  const relays2 = new Set(m3.deliveries?.flatMap((d3) => d3.kept?.map((k3) => k3.relay) ?? []));
   return /* @__PURE__ */ k(Dialog, { title: t3("details"), close: () => {
     details.value = null;
-  } }, /* @__PURE__ */ k("dl", { class: "facts" }, /* @__PURE__ */ k("dt", null, t3("said")), /* @__PURE__ */ k("dd", null, moment(m3.time)), m3.wrong_time && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("clock")), /* @__PURE__ */ k("dd", null, t3("wrongTime"))), m3.own && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("state")), /* @__PURE__ */ k("dd", null, stateText(m3)))), m3.deliveries?.map((d3) => /* @__PURE__ */ k("div", { class: "delivery" }, /* @__PURE__ */ k("span", { class: "ticks " + d3.state }, /* @__PURE__ */ k(Icon, { name: { queued: "clock", kept: "kept", delivered: "delivered", read: "delivered", failed: "failed" }[d3.state] })), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, d3.device ? t3("theirDevice", { name: plain(d3.name), n: d3.device }) : t3("theirDevices", { name: plain(d3.name) })), /* @__PURE__ */ k("small", null, deliveryText(d3)), d3.why && /* @__PURE__ */ k("small", { class: "bad", "data-theirs": true }, d3.why)))), m3.own && (m3.state === "queued" || m3.state === "kept") && /* @__PURE__ */ k("p", { class: "dim" }, t3(m3.state === "kept" ? "keptText" : "queuedText")));
+  } }, /* @__PURE__ */ k("dl", { class: "facts" }, /* @__PURE__ */ k("dt", null, t3("said")), /* @__PURE__ */ k("dd", null, moment(m3.time)), m3.wrong_time && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("clock")), /* @__PURE__ */ k("dd", null, t3("wrongTime"))), m3.own && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("state")), /* @__PURE__ */ k("dd", null, stateText(m3)))), m3.deliveries?.map((d3) => /* @__PURE__ */ k("div", { class: "delivery" }, /* @__PURE__ */ k("span", { class: "ticks " + d3.state }, /* @__PURE__ */ k(Icon, { name: { queued: "clock", kept: "kept", delivered: "delivered", read: "delivered", failed: "failed" }[d3.state] })), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, d3.device ? t3("theirDevice", { name: plain(d3.name), n: d3.device }) : t3("theirDevices", { name: plain(d3.name) })), /* @__PURE__ */ k("small", null, deliveryText(d3)), d3.why && /* @__PURE__ */ k("small", { class: d3.state === "failed" ? "bad" : "warned" }, /* @__PURE__ */ k(Reason, { of: d3.why })), !!d3.kept?.length && /* @__PURE__ */ k("ul", { class: "keepers", "aria-label": t3("keptBy") }, d3.kept.map((k3) => /* @__PURE__ */ k("li", null, /* @__PURE__ */ k(Icon, { name: "relay" }), /* @__PURE__ */ k(RelayName, { id: k3.relay }), /* @__PURE__ */ k("small", null, t3("keptUntil", { date: date(k3.until) })))))))), m3.own && late && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("h3", null, t3("lateTitle")), /* @__PURE__ */ k("p", { class: "dim" }, t3(m3.state === "failed" ? "failedWhy" : m3.state === "kept" ? "keptText" : "queuedText")), m3.state === "kept" && relays2.size === 1 && /* @__PURE__ */ k("p", { class: "warn" }, t3("keptOne")), m3.state === "queued" && relays2.size > 0 && /* @__PURE__ */ k("p", { class: "dim" }, t3("keptHalf"))), m3.state === "failed" && /* @__PURE__ */ k("div", { class: "buttons" }, /* @__PURE__ */ k("button", { type: "button", class: "main", onClick: () => {
+    details.value = null;
+    void call("POST", at("/messages/" + m3.id + "/retry"), {}).catch(complain);
+  } }, /* @__PURE__ */ k(Icon, { name: "retry" }), t3("tryAgain"))));
 }
 function Forward() {
   const all = forwarding.value, find = useSignal(""), to = useSignal(/* @__PURE__ */ new Set());
@@ -3987,7 +4299,7 @@ function Add({ close }) {
     const value = text.value.trim();
     what.value = null;
     wrong.value = "";
-    if (!value) return;
+    if (!value || isRelay(value)) return;
     const stop = new AbortController(), wait = setTimeout(() => {
       call("POST", at("/inspect"), { invite: value.slice(0, 4096) }, { signal: stop.signal }).then((w4) => {
         what.value = w4;
@@ -4008,15 +4320,26 @@ function Add({ close }) {
     }
   };
   const add = () => run(async () => {
+    if (isRelay(text.value)) {
+      try {
+        await addRelay(text.value);
+      } catch (e3) {
+        wrong.value = explain(e3);
+        return;
+      }
+      close();
+      go("settings", "relays");
+      return;
+    }
     const c3 = await call("POST", at("/contacts"), { invite: text.value.trim(), ...alias.value.trim() ? { alias: alias.value.trim() } : {} });
     close();
     go("c", c3.id);
   });
-  const w3 = what.value, bad = w3 && (w3.self || w3.over);
+  const w3 = what.value, bad = w3 && (w3.self || w3.over), relay = isRelay(text.value);
   return /* @__PURE__ */ k(Dialog, { title: t3("addTitle"), close, footer: w3?.known ? /* @__PURE__ */ k("button", { type: "button", class: "main", onClick: () => {
     close();
     go("c", w3.id);
-  } }, t3("openChat")) : /* @__PURE__ */ k("button", { type: "button", class: "main", disabled: busy2 || !w3 || !!bad, onClick: add }, t3("addShort")) }, /* @__PURE__ */ k("p", { class: "dim" }, t3("addText")), /* @__PURE__ */ k(
+  } }, t3("openChat")) : /* @__PURE__ */ k("button", { type: "button", class: "main", disabled: busy2 || !relay && (!w3 || !!bad), onClick: add }, t3("addShort")) }, /* @__PURE__ */ k("p", { class: "dim" }, t3("addText")), /* @__PURE__ */ k(
     "textarea",
     {
       class: "field code",
@@ -4046,7 +4369,7 @@ function Add({ close }) {
         }
       },
       onKeyDown: (e3) => {
-        if (e3.key === "Enter" && !e3.shiftKey && w3 && !bad && !w3.known) {
+        if (e3.key === "Enter" && !e3.shiftKey && (relay || w3 && !bad && !w3.known)) {
           e3.preventDefault();
           add();
         }
@@ -4054,7 +4377,7 @@ function Add({ close }) {
     }
   ), /* @__PURE__ */ k("div", { class: "buttons start" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => {
     scanning.value = true;
-  } }, /* @__PURE__ */ k(Icon, { name: "camera" }), t3("scan")), /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => go("invite") }, /* @__PURE__ */ k(Icon, { name: "qr" }), t3("inviteInstead"))), /* @__PURE__ */ k("div", { role: "status" }, wrong.value && text.value && /* @__PURE__ */ k("p", { class: "warn" }, wrong.value), w3 && /* @__PURE__ */ k("div", { class: "found-invite" }, /* @__PURE__ */ k(Icon, { name: bad ? "failed" : "shield" }), /* @__PURE__ */ k("span", null, w3.self ? t3("inviteSelf") : w3.over ? t3("inviteOver") : w3.known ? /* @__PURE__ */ k(S, null, t3("inviteKnown"), " ", /* @__PURE__ */ k(Name, { of: w3.known.name })) : t3(w3.bare ? "inviteBare" : "inviteGood", { id: w3.id.slice(0, 8) }), w3.until && !w3.over && /* @__PURE__ */ k("small", null, t3("goodUntil", { time: moment(w3.until) }))))), w3 && !bad && !w3.known && /* @__PURE__ */ k("label", { class: "stack" }, t3("aliasOptional"), /* @__PURE__ */ k("input", { class: "field", maxLength: 60, value: alias.value, onInput: (e3) => {
+  } }, /* @__PURE__ */ k(Icon, { name: "camera" }), t3("scan")), /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => go("invite") }, /* @__PURE__ */ k(Icon, { name: "qr" }), t3("inviteInstead"))), /* @__PURE__ */ k("div", { role: "status" }, wrong.value && text.value && /* @__PURE__ */ k("p", { class: "warn" }, wrong.value), relay && !wrong.value && /* @__PURE__ */ k("div", { class: "found-invite" }, /* @__PURE__ */ k(Icon, { name: "relay" }), /* @__PURE__ */ k("span", null, t3("relayFound"))), w3 && /* @__PURE__ */ k("div", { class: "found-invite" }, /* @__PURE__ */ k(Icon, { name: bad ? "failed" : "shield" }), /* @__PURE__ */ k("span", null, w3.self ? t3("inviteSelf") : w3.over ? t3("inviteOver") : w3.known ? /* @__PURE__ */ k(S, null, t3("inviteKnown"), " ", /* @__PURE__ */ k(Name, { of: w3.known.name })) : t3(w3.bare ? "inviteBare" : "inviteGood", { id: w3.id.slice(0, 8) }), w3.until && !w3.over && /* @__PURE__ */ k("small", null, t3("goodUntil", { time: moment(w3.until) }))))), w3 && !bad && !w3.known && /* @__PURE__ */ k("label", { class: "stack" }, t3("aliasOptional"), /* @__PURE__ */ k("input", { class: "field", maxLength: 60, value: alias.value, onInput: (e3) => {
     alias.value = e3.currentTarget.value;
   } })), scanning.value && /* @__PURE__ */ k(Scan, { close: () => {
     scanning.value = false;
@@ -4070,6 +4393,7 @@ var pages = [
   ["words", "key", "words"],
   ["accounts", "users", "accounts"],
   ["devices", "device", "devices"],
+  ["relays", "relay", "relays"],
   ["node", "node", "node"],
   ["privacy", "lock", "privacy"],
   ["notifications", "bell", "notifications"],
@@ -4087,7 +4411,7 @@ function Settings() {
 }
 function Sheet({ page }) {
   const title = pages.find((p3) => p3[0] === page)?.[2] ?? "settings";
-  const body = { profile: () => /* @__PURE__ */ k(Profile, null), words: () => /* @__PURE__ */ k(Words, null), accounts: () => /* @__PURE__ */ k(AccountsPage, null), devices: () => /* @__PURE__ */ k(Devices, null), node: () => /* @__PURE__ */ k(NodePage, null), privacy: () => /* @__PURE__ */ k(PrivacyPage, null), notifications: () => /* @__PURE__ */ k(Notifications, null), appearance: () => /* @__PURE__ */ k(Appearance, null), language: () => /* @__PURE__ */ k(LanguagePage, null), storage: () => /* @__PURE__ */ k(StoragePage, null), blocked: () => /* @__PURE__ */ k(Blocked, null), tabs: () => /* @__PURE__ */ k(Tabs, null), shortcuts: () => /* @__PURE__ */ k(Shortcuts, null), about: () => /* @__PURE__ */ k(About, null) };
+  const body = { profile: () => /* @__PURE__ */ k(Profile, null), words: () => /* @__PURE__ */ k(Words, null), accounts: () => /* @__PURE__ */ k(AccountsPage, null), devices: () => /* @__PURE__ */ k(Devices, null), relays: () => /* @__PURE__ */ k(RelaysPage, null), node: () => /* @__PURE__ */ k(NodePage, null), privacy: () => /* @__PURE__ */ k(PrivacyPage, null), notifications: () => /* @__PURE__ */ k(Notifications, null), appearance: () => /* @__PURE__ */ k(Appearance, null), language: () => /* @__PURE__ */ k(LanguagePage, null), storage: () => /* @__PURE__ */ k(StoragePage, null), blocked: () => /* @__PURE__ */ k(Blocked, null), tabs: () => /* @__PURE__ */ k(Tabs, null), shortcuts: () => /* @__PURE__ */ k(Shortcuts, null), about: () => /* @__PURE__ */ k(About, null) };
   return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("header", { class: "bar" }, /* @__PURE__ */ k(IconButton, { icon: "back", label: t3("back"), class: "only-narrow", onClick: () => go("settings") }), /* @__PURE__ */ k("h2", null, t3(title))), /* @__PURE__ */ k("div", { class: "scroll" }, /* @__PURE__ */ k("div", { class: "column", key: page }, body[page]?.())));
 }
 function Profile() {
@@ -4163,7 +4487,7 @@ function NodePage() {
   h2(ask2, []);
   const a3 = s3.value?.accounts.find((x2) => x2.name === account.value);
   if (!s3.value) return /* @__PURE__ */ k("span", { class: "spinner" });
-  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("p", { class: "dim" }, t3("nodeText")), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("health")), /* @__PURE__ */ k(Checks, { all: [...s3.value.checks ?? [], ...a3?.checks ?? []] }), /* @__PURE__ */ k("div", { class: "row" }, /* @__PURE__ */ k(Icon, { name: "node" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, t3("peers", { n: a3?.peers ?? 0 })), /* @__PURE__ */ k("small", null, t3("runsSince", { time: moment(s3.value.since) }))))), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("outbox")), a3?.waiting?.length ? a3.waiting.map((w3) => /* @__PURE__ */ k("a", { class: "row", href: "#/c/" + w3.to }, /* @__PURE__ */ k(Avatar, { name: w3.name, id: w3.to, size: "s" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: w3.name }), /* @__PURE__ */ k("small", null, t3("waitingCount", { n: w3.messages }), w3.why && /* @__PURE__ */ k(S, null, ": ", /* @__PURE__ */ k("bdi", { "data-theirs": true }, w3.why)))))) : /* @__PURE__ */ k("p", { class: "dim row-like" }, t3("nothingWaits"))), /* @__PURE__ */ k("div", { class: "buttons start" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: ask2 }, /* @__PURE__ */ k(Icon, { name: "retry" }), t3("lookAgain"))));
+  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("p", { class: "dim" }, t3("nodeText")), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("health")), /* @__PURE__ */ k(Checks, { all: [...s3.value.checks ?? [], ...a3?.checks ?? []] }), /* @__PURE__ */ k("div", { class: "row" }, /* @__PURE__ */ k(Icon, { name: "node" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, t3("peers", { n: a3?.peers ?? 0 })), /* @__PURE__ */ k("small", null, t3("runsSince", { time: moment(s3.value.since) }))))), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("outbox")), a3?.waiting?.length ? a3.waiting.map((w3) => /* @__PURE__ */ k("a", { class: "row", href: "#/c/" + w3.to }, /* @__PURE__ */ k(Avatar, { name: w3.name, id: w3.to, size: "s" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: w3.name }), /* @__PURE__ */ k("small", null, t3("waitingCount", { n: w3.messages }), w3.why && /* @__PURE__ */ k(S, null, ": ", /* @__PURE__ */ k(Reason, { of: w3.why })))))) : /* @__PURE__ */ k("p", { class: "dim row-like" }, t3("nothingWaits"))), /* @__PURE__ */ k("div", { class: "buttons start" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: ask2 }, /* @__PURE__ */ k(Icon, { name: "retry" }), t3("lookAgain"))));
 }
 function PrivacyPage() {
   const p3 = useSignal(null);
@@ -4204,7 +4528,48 @@ function StoragePage() {
     }, () => {
     });
   }, []);
-  return /* @__PURE__ */ k(S, null, s3.value ? /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("div", { class: "figure" }, /* @__PURE__ */ k("b", { "data-theirs": true }, size(s3.value.bytes)), /* @__PURE__ */ k("span", null, t3("storageUsed"))), /* @__PURE__ */ k("div", { class: "meter", role: "img", "aria-label": t3("storageUsed") }, /* @__PURE__ */ k("i", { style: { inlineSize: Math.max(1, Math.min(100, 100 * s3.value.bytes / (s3.value.bytes + s3.value.free))) + "%" } })), /* @__PURE__ */ k("dl", { class: "facts" }, /* @__PURE__ */ k("dt", null, t3("storageFree")), /* @__PURE__ */ k("dd", null, size(s3.value.free)), /* @__PURE__ */ k("dt", null, t3("conversations")), /* @__PURE__ */ k("dd", null, number(chats.value.length)), /* @__PURE__ */ k("dt", null, t3("storagePage")), /* @__PURE__ */ k("dd", null, size(here2.value)))) : /* @__PURE__ */ k("span", { class: "spinner" }), /* @__PURE__ */ k("p", { class: "dim" }, t3("storageText")));
+  return /* @__PURE__ */ k(S, null, s3.value ? /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("div", { class: "figure" }, /* @__PURE__ */ k("b", { "data-theirs": true }, size(s3.value.bytes)), /* @__PURE__ */ k("span", null, t3("storageUsed"))), /* @__PURE__ */ k("div", { class: "meter", role: "img", "aria-label": t3("storageUsed") }, /* @__PURE__ */ k("i", { style: { inlineSize: Math.max(1, Math.min(100, 100 * s3.value.bytes / (s3.value.bytes + s3.value.free))) + "%" } })), /* @__PURE__ */ k("dl", { class: "facts" }, /* @__PURE__ */ k("dt", null, t3("storageFree")), /* @__PURE__ */ k("dd", null, size(s3.value.free)), /* @__PURE__ */ k("dt", null, t3("conversations")), /* @__PURE__ */ k("dd", null, number(chats.value.length)), /* @__PURE__ */ k("dt", null, t3("storagePage")), /* @__PURE__ */ k("dd", null, size(here2.value)))) : /* @__PURE__ */ k("span", { class: "spinner" }), /* @__PURE__ */ k("p", { class: "dim" }, t3("storageText")), /* @__PURE__ */ k(Backups, null));
+}
+function Backups() {
+  const made = useSignal(void 0), asking2 = useSignal(false), secret = useSignal(""), again = useSignal(""), wrong = useSignal(""), [busy2, run] = useBusy();
+  h2(() => {
+    call("GET", at("/backup")).then((x2) => {
+      made.value = x2.made ?? null;
+    }, complain);
+  }, []);
+  const days = made.value ? Math.floor((Date.now() - Date.parse(made.value)) / 864e5) : 0;
+  const close = () => {
+    asking2.value = false;
+    secret.value = again.value = wrong.value = "";
+  };
+  const make = () => run(async () => {
+    const began = (/* @__PURE__ */ new Date()).toISOString(), name = `linnet-${account.value}-${began.slice(0, 10)}.age`, picker = window.showSaveFilePicker;
+    try {
+      const file = picker ? await picker({ suggestedName: name }) : null;
+      const body = await stream("POST", at("/backup"), { passphrase: secret.value });
+      if (file) await body.pipeTo(await file.createWritable());
+      else {
+        const url = URL.createObjectURL(await new Response(body).blob()), a3 = document.createElement("a");
+        a3.href = url;
+        a3.download = name;
+        a3.click();
+        setTimeout(() => URL.revokeObjectURL(url), 6e4);
+      }
+      made.value = (await call("PUT", at("/backup"), { made: began })).made ?? null;
+      close();
+      toast(t3("backupDone"));
+    } catch (e3) {
+      if (e3.name !== "AbortError") wrong.value = explain(e3);
+    }
+  });
+  const short = secret.value.length > 0 && secret.value.length < 8, differs = again.value !== "" && again.value !== secret.value;
+  return /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("backup")), /* @__PURE__ */ k("div", { class: "row check " + (made.value && days < 30 ? "ok" : "warn") }, /* @__PURE__ */ k(Icon, { name: made.value && days < 30 ? "check" : "failed" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, made.value === void 0 ? "…" : made.value === null ? t3("backupNever") : days === 0 ? t3("backupToday") : t3("backupAge", { n: days })), /* @__PURE__ */ k("small", null, t3("backupText")))), /* @__PURE__ */ k("div", { class: "buttons start row-like" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => {
+    asking2.value = true;
+  } }, /* @__PURE__ */ k(Icon, { name: "disk" }), t3("backupMake"))), asking2.value && /* @__PURE__ */ k(Dialog, { title: t3("backupMake"), close, footer: /* @__PURE__ */ k("button", { type: "button", class: "main", disabled: busy2 || secret.value.length < 8 || secret.value !== again.value, onClick: make }, t3("backupMake")) }, /* @__PURE__ */ k("p", { class: "dim" }, t3("backupPass")), /* @__PURE__ */ k("label", { class: "stack" }, t3("passphrase"), /* @__PURE__ */ k("input", { class: "field", type: "password", autocomplete: "new-password", autofocus: true, value: secret.value, onInput: (e3) => {
+    secret.value = e3.currentTarget.value;
+  } })), /* @__PURE__ */ k("label", { class: "stack" }, t3("passphraseAgain"), /* @__PURE__ */ k("input", { class: "field", type: "password", autocomplete: "new-password", value: again.value, onInput: (e3) => {
+    again.value = e3.currentTarget.value;
+  } })), /* @__PURE__ */ k("div", { role: "status" }, (wrong.value || short || differs) && /* @__PURE__ */ k("p", { class: "warn" }, wrong.value || t3(short ? "passphraseShort" : "passphraseDiffers")), busy2 && /* @__PURE__ */ k("span", { class: "spinner" }))));
 }
 function Blocked() {
   const all = chats.value.filter((c3) => c3.with.state === "blocked");

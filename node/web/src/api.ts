@@ -53,6 +53,14 @@ export async function call<T>(method: string, path: string, body?: unknown, more
 	throw new Problem(answer.status, value.code ?? "internal", value.detail ?? value.title ?? answer.statusText, value.hint);
 }
 
+// stream is call where the answer is a file.
+export async function stream(method: string, path: string, body: unknown): Promise<ReadableStream<Uint8Array>> {
+	const answer = await fetch(path, { method, headers: { Authorization: "Bearer " + token, "Content-Type": "application/json" }, body: JSON.stringify(body), cache: "no-store", redirect: "error" });
+	if (answer.ok && answer.body) return answer.body;
+	const value = await answer.json().catch(() => ({}));
+	throw new Problem(answer.status, value.code ?? "internal", value.detail ?? answer.statusText, value.hint);
+}
+
 // login gives a code, and gets this tab's token.
 export async function login(code: string) {
 	keep(await call<Token>("POST", "/v1/login", { code }));

@@ -8,10 +8,11 @@ import { EmojiPicker, quick } from "./emoji";
 import { brief, format, jumbo } from "./format";
 import { muteChoices } from "./list";
 import { Avatar, copy, Dialog, Empty, Icon, IconButton, Menu, Name, Only, plain, useBusy } from "./parts";
+import { Reason, readRelays, RelayName } from "./relays";
 import { at, change, chat, chats, complain, go, here, listeners, markRead, me, open, place, toast, typing, withContact } from "./state";
 import { drop, loadNewer, loadOlder, missedBelow, say, show, showDay, target, thread, toEnd } from "./thread";
-import { clock, day, moment, number, sameDay, t } from "./tongue";
-import { deliveryText, stateText, Ticks, why } from "./ticks";
+import { clock, date, day, moment, number, sameDay, t } from "./tongue";
+import { deliveryText, foreignWhy, stateText, Ticks, why } from "./ticks";
 import type { Message, Reaction } from "./words";
 
 const together = 5 * 60e3; // bubbles of one author within this time hang together
@@ -79,7 +80,7 @@ function Bubble({ m, head, tail, last }: { m: Message; head: boolean; tail: bool
 		if (!next.delete(m.id)) next.add(m.id);
 		selected.value = next;
 	};
-	const late = last ? why(m) : m.pending === "unsent" || m.state === "failed" ? why(m) : "";
+	const late = last || m.pending === "unsent" || m.state === "failed" ? why(m) : "", kept = last && !!m.own && m.state === "kept" && !m.deleted;
 	const key = (e: KeyboardEvent) => {
 		if (e.target !== e.currentTarget) return;
 		const row = e.currentTarget as HTMLElement, all = [...row.closest(".messages")!.querySelectorAll<HTMLElement>(".message")], i = all.indexOf(row);
@@ -111,8 +112,8 @@ function Bubble({ m, head, tail, last }: { m: Message; head: boolean; tail: bool
 			<IconButton icon="reply" label={t("reply")} tabIndex={-1} onClick={e => { e.stopPropagation(); replying.value = m; document.getElementById("composer")?.focus(); }} />
 			<IconButton icon="more" label={t("more")} tabIndex={-1} onClick={e => { e.stopPropagation(); const r = e.currentTarget.getBoundingClientRect(); openMenu(m, r.left, r.bottom + 4); }} />
 		</div>}
-		{(late || m.pending === "unsent") && <p class={"late" + (m.state === "failed" || m.pending === "unsent" ? " bad" : "")}>
-			<span>{m.pending === "unsent" ? t("stateUnsent") : stateText(m)}{late ? ": " : ""}{late && <bdi data-theirs>{late}</bdi>}</span>
+		{(late || kept || m.pending === "unsent") && <p class={"late" + (m.state === "failed" || m.pending === "unsent" ? " bad" : "")}>
+			<span>{m.pending === "unsent" ? t("stateUnsent") : stateText(m)}{late ? ": " : ""}{late && <bdi data-theirs={foreignWhy(m) || undefined}>{late}</bdi>}</span>
 			{m.pending === "unsent" ? <><button type="button" class="link" onClick={() => void say(m.with, m.text ?? "", undefined, m)}>{t("tryAgain")}</button><button type="button" class="link" onClick={() => drop(m)}>{t("discard")}</button></>
 				: m.state === "failed" ? <button type="button" class="link" onClick={() => void call<Message>("POST", at("/messages/" + m.id + "/retry"), {}).catch(complain)}>{t("tryAgain")}</button>
 					: <button type="button" class="link" onClick={() => { details.value = m; }}>{t("whyLate")}</button>}</p>}
@@ -259,14 +260,20 @@ function Remove() {
 
 function Details() {
 	const open = details.value;
+	useEffect(() => { if (open?.own && open.deliveries?.some(d => d.kept?.length)) void readRelays().catch(() => {}); }, [open?.id]);
 	if (!open) return null;
-	const m = thread.value.messages.find(x => x.id === open.id) ?? open;
+	const m = thread.value.messages.find(x => x.id === open.id) ?? open, late = m.state === "queued" || m.state === "kept" || m.state === "failed";
+	const relays = new Set(m.deliveries?.flatMap(d => d.kept?.map(k => k.relay) ?? []));
 	return <Dialog title={t("details")} close={() => { details.value = null; }}>
 		<dl class="facts"><dt>{t("said")}</dt><dd>{moment(m.time)}</dd>{m.wrong_time && <><dt>{t("clock")}</dt><dd>{t("wrongTime")}</dd></>}
 			{m.own && <><dt>{t("state")}</dt><dd>{stateText(m)}</dd></>}</dl>
 		{m.deliveries?.map(d => <div class="delivery"><span class={"ticks " + d.state}><Icon name={{ queued: "clock", kept: "kept", delivered: "delivered", read: "delivered", failed: "failed" }[d.state]} /></span>
-			<span class="grow"><b>{d.device ? t("theirDevice", { name: plain(d.name), n: d.device }) : t("theirDevices", { name: plain(d.name) })}</b><small>{deliveryText(d)}</small>{d.why && <small class="bad" data-theirs>{d.why}</small>}</span></div>)}
-		{m.own && (m.state === "queued" || m.state === "kept") && <p class="dim">{t(m.state === "kept" ? "keptText" : "queuedText")}</p>}
+			<span class="grow"><b>{d.device ? t("theirDevice", { name: plain(d.name), n: d.device }) : t("theirDevices", { name: plain(d.name) })}</b><small>{deliveryText(d)}</small>
+				{d.why && <small class={d.state === "failed" ? "bad" : "warned"}><Reason of={d.why} /></small>}
+				{!!d.kept?.length && <ul class="keepers" aria-label={t("keptBy")}>{d.kept.map(k => <li><Icon name="relay" /><RelayName id={k.relay} /><small>{t("keptUntil", { date: date(k.until) })}</small></li>)}</ul>}</span></div>)}
+		{m.own && late && <><h3>{t("lateTitle")}</h3><p class="dim">{t(m.state === "failed" ? "failedWhy" : m.state === "kept" ? "keptText" : "queuedText")}</p>
+			{m.state === "kept" && relays.size === 1 && <p class="warn">{t("keptOne")}</p>}{m.state === "queued" && relays.size > 0 && <p class="dim">{t("keptHalf")}</p>}</>}
+		{m.state === "failed" && <div class="buttons"><button type="button" class="main" onClick={() => { details.value = null; void call<Message>("POST", at("/messages/" + m.id + "/retry"), {}).catch(complain); }}><Icon name="retry" />{t("tryAgain")}</button></div>}
 	</Dialog>;
 }
 

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { call } from "./api";
 import { copy, Dialog, Icon, IconButton, Name, QR, Toggle, plain, useBusy } from "./parts";
+import { addRelay, isRelay } from "./relays";
 import { pictureIn, readPicture, Scan } from "./scan";
 import { at, explain, go, place, toast } from "./state";
 import { moment, t } from "./tongue";
@@ -37,7 +38,7 @@ export function Add({ close }: { close: () => void }) {
 		const value = text.value.trim();
 		what.value = null;
 		wrong.value = "";
-		if (!value) return;
+		if (!value || isRelay(value)) return;
 		const stop = new AbortController(), wait = setTimeout(() => {
 			call<Inspected>("POST", at("/inspect"), { invite: value.slice(0, 4096) }, { signal: stop.signal }).then(w => { what.value = w; }, e => { if (!stop.signal.aborted) wrong.value = explain(e); });
 		}, 150);
@@ -45,21 +46,28 @@ export function Add({ close }: { close: () => void }) {
 	}, [text.value]);
 	const picture = async (f: Blob | undefined) => { if (f) { const code = await readPicture(f).catch(() => ""); if (code) text.value = code; else wrong.value = t("noCode"); } };
 	const add = () => run(async () => {
+		if (isRelay(text.value)) {
+			try { await addRelay(text.value); } catch (e) { wrong.value = explain(e); return; }
+			close();
+			go("settings", "relays");
+			return;
+		}
 		const c = await call<Contact>("POST", at("/contacts"), { invite: text.value.trim(), ...(alias.value.trim() ? { alias: alias.value.trim() } : {}) });
 		close();
 		go("c", c.id);
 	});
-	const w = what.value, bad = w && (w.self || w.over);
+	const w = what.value, bad = w && (w.self || w.over), relay = isRelay(text.value);
 	return <Dialog title={t("addTitle")} close={close} footer={w?.known ? <button type="button" class="main" onClick={() => { close(); go("c", w.id); }}>{t("openChat")}</button>
-		: <button type="button" class="main" disabled={busy || !w || !!bad} onClick={add}>{t("addShort")}</button>}>
+		: <button type="button" class="main" disabled={busy || !relay && (!w || !!bad)} onClick={add}>{t("addShort")}</button>}>
 		<p class="dim">{t("addText")}</p>
 		<textarea class="field code" rows={4} dir="ltr" autofocus spellcheck={false} placeholder="linnet:add/…" aria-label={t("inviteLink")} value={text.value} onInput={e => { text.value = e.currentTarget.value; }}
 			onPaste={e => { const f = pictureIn(e.clipboardData); if (f) { e.preventDefault(); void picture(f); } }}
 			onDragOver={e => e.preventDefault()} onDrop={e => { const f = pictureIn(e.dataTransfer); if (f) { e.preventDefault(); void picture(f); } }}
-			onKeyDown={e => { if (e.key === "Enter" && !e.shiftKey && w && !bad && !w.known) { e.preventDefault(); add(); } }} />
+			onKeyDown={e => { if (e.key === "Enter" && !e.shiftKey && (relay || w && !bad && !w.known)) { e.preventDefault(); add(); } }} />
 		<div class="buttons start"><button type="button" class="plain" onClick={() => { scanning.value = true; }}><Icon name="camera" />{t("scan")}</button>
 			<button type="button" class="plain" onClick={() => go("invite")}><Icon name="qr" />{t("inviteInstead")}</button></div>
 		<div role="status">{wrong.value && text.value && <p class="warn">{wrong.value}</p>}
+			{relay && !wrong.value && <div class="found-invite"><Icon name="relay" /><span>{t("relayFound")}</span></div>}
 			{w && <div class="found-invite"><Icon name={bad ? "failed" : "shield"} /><span>{w.self ? t("inviteSelf") : w.over ? t("inviteOver") : w.known ? <>{t("inviteKnown")} <Name of={w.known.name} /></> : t(w.bare ? "inviteBare" : "inviteGood", { id: w.id.slice(0, 8) })}{w.until && !w.over && <small>{t("goodUntil", { time: moment(w.until) })}</small>}</span></div>}</div>
 		{w && !bad && !w.known && <label class="stack">{t("aliasOptional")}<input class="field" maxLength={60} value={alias.value} onInput={e => { alias.value = e.currentTarget.value; }} /></label>}
 		{scanning.value && <Scan close={() => { scanning.value = false; }} found={x => { scanning.value = false; text.value = x; }} />}

@@ -2,18 +2,19 @@
 import { Fragment, h, type ComponentChildren } from "preact";
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { call, logout } from "./api";
+import { call, logout, stream } from "./api";
 import { choices, choose } from "./choices";
 import { keymap } from "./keys";
 import { allowed, ask } from "./notify";
 import { Avatar, copy, Dialog, Empty, Icon, IconButton, Name, Pick, QR, Toggle, plain, useBusy } from "./parts";
-import { account, accounts, at, chats, complain, contactName, go, me, place, read, stay, switchTo, toast } from "./state";
+import { Reason, RelaysPage } from "./relays";
+import { account, accounts, at, chats, complain, contactName, explain, go, me, place, read, stay, switchTo, toast } from "./state";
 import { language, languages, moment, number, size, t } from "./tongue";
 import type { Account, Check, Privacy, Status, Storage, Token } from "./words";
 
 type Title = Parameters<typeof t>[0];
 const pages: [string, string, Title][] = [
-	["profile", "user", "profile"], ["words", "key", "words"], ["accounts", "users", "accounts"], ["devices", "device", "devices"], ["node", "node", "node"], ["privacy", "lock", "privacy"],
+	["profile", "user", "profile"], ["words", "key", "words"], ["accounts", "users", "accounts"], ["devices", "device", "devices"], ["relays", "relay", "relays"], ["node", "node", "node"], ["privacy", "lock", "privacy"],
 	["notifications", "bell", "notifications"], ["appearance", "moon", "appearance"], ["language", "globe", "language"], ["storage", "disk", "storage"], ["blocked", "block", "blockedPeople"], ["tabs", "link", "tabs"], ["shortcuts", "keyboard", "shortcuts"], ["about", "info", "about"],
 ];
 
@@ -34,7 +35,7 @@ export function Settings() {
 
 function Sheet({ page }: { page: string }) {
 	const title = pages.find(p => p[0] === page)?.[2] ?? "settings";
-	const body: Record<string, () => ComponentChildren> = { profile: () => <Profile />, words: () => <Words />, accounts: () => <AccountsPage />, devices: () => <Devices />, node: () => <NodePage />, privacy: () => <PrivacyPage />, notifications: () => <Notifications />, appearance: () => <Appearance />, language: () => <LanguagePage />, storage: () => <StoragePage />, blocked: () => <Blocked />, tabs: () => <Tabs />, shortcuts: () => <Shortcuts />, about: () => <About /> };
+	const body: Record<string, () => ComponentChildren> = { profile: () => <Profile />, words: () => <Words />, accounts: () => <AccountsPage />, devices: () => <Devices />, relays: () => <RelaysPage />, node: () => <NodePage />, privacy: () => <PrivacyPage />, notifications: () => <Notifications />, appearance: () => <Appearance />, language: () => <LanguagePage />, storage: () => <StoragePage />, blocked: () => <Blocked />, tabs: () => <Tabs />, shortcuts: () => <Shortcuts />, about: () => <About /> };
 	return <><header class="bar"><IconButton icon="back" label={t("back")} class="only-narrow" onClick={() => go("settings")} /><h2>{t(title)}</h2></header>
 		<div class="scroll"><div class="column" key={page}>{body[page]?.()}</div></div></>;
 }
@@ -94,7 +95,7 @@ function NodePage() {
 	if (!s.value) return <span class="spinner" />;
 	return <><p class="dim">{t("nodeText")}</p>
 		<section class="group"><h3>{t("health")}</h3><Checks all={[...s.value.checks ?? [], ...a?.checks ?? []]} /><div class="row"><Icon name="node" /><span class="grow"><b>{t("peers", { n: a?.peers ?? 0 })}</b><small>{t("runsSince", { time: moment(s.value.since) })}</small></span></div></section>
-		<section class="group"><h3>{t("outbox")}</h3>{a?.waiting?.length ? a.waiting.map(w => <a class="row" href={"#/c/" + w.to}><Avatar name={w.name} id={w.to} size="s" /><span class="grow"><Name of={w.name} /><small>{t("waitingCount", { n: w.messages })}{w.why && <>: <bdi data-theirs>{w.why}</bdi></>}</small></span></a>) : <p class="dim row-like">{t("nothingWaits")}</p>}</section>
+		<section class="group"><h3>{t("outbox")}</h3>{a?.waiting?.length ? a.waiting.map(w => <a class="row" href={"#/c/" + w.to}><Avatar name={w.name} id={w.to} size="s" /><span class="grow"><Name of={w.name} /><small>{t("waitingCount", { n: w.messages })}{w.why && <>: <Reason of={w.why} /></>}</small></span></a>) : <p class="dim row-like">{t("nothingWaits")}</p>}</section>
 		<div class="buttons start"><button type="button" class="plain" onClick={ask}><Icon name="retry" />{t("lookAgain")}</button></div></>;
 }
 
@@ -130,7 +131,44 @@ function StoragePage() {
 	useEffect(() => { call<Storage>("GET", at("/storage")).then(x => { s.value = x; }, complain); navigator.storage?.estimate?.().then(e => { here.value = e.usage ?? 0; }, () => {}); }, []);
 	return <>{s.value ? <><div class="figure"><b data-theirs>{size(s.value.bytes)}</b><span>{t("storageUsed")}</span></div><div class="meter" role="img" aria-label={t("storageUsed")}><i style={{ inlineSize: Math.max(1, Math.min(100, 100 * s.value.bytes / (s.value.bytes + s.value.free))) + "%" }} /></div>
 		<dl class="facts"><dt>{t("storageFree")}</dt><dd>{size(s.value.free)}</dd><dt>{t("conversations")}</dt><dd>{number(chats.value.length)}</dd><dt>{t("storagePage")}</dt><dd>{size(here.value)}</dd></dl></> : <span class="spinner" />}
-		<p class="dim">{t("storageText")}</p></>;
+		<p class="dim">{t("storageText")}</p>
+		<Backups /></>;
+}
+
+// Backups says when the last backup was made, and makes one: an age file, which the passphrase opens.
+function Backups() {
+	const made = useSignal<string | null | undefined>(undefined), asking = useSignal(false), secret = useSignal(""), again = useSignal(""), wrong = useSignal(""), [busy, run] = useBusy();
+	useEffect(() => { call<{ made?: string }>("GET", at("/backup")).then(x => { made.value = x.made ?? null; }, complain); }, []);
+	const days = made.value ? Math.floor((Date.now() - Date.parse(made.value)) / 864e5) : 0;
+	const close = () => { asking.value = false; secret.value = again.value = wrong.value = ""; };
+	const make = () => run(async () => {
+		const began = new Date().toISOString(), name = `linnet-${account.value}-${began.slice(0, 10)}.age`, picker = (window as any).showSaveFilePicker;
+		try {
+			const file = picker ? await picker({ suggestedName: name }) : null;
+			const body = await stream("POST", at("/backup"), { passphrase: secret.value });
+			if (file) await body.pipeTo(await file.createWritable());
+			else {
+				const url = URL.createObjectURL(await new Response(body).blob()), a = document.createElement("a");
+				a.href = url;
+				a.download = name;
+				a.click();
+				setTimeout(() => URL.revokeObjectURL(url), 60e3);
+			}
+			made.value = (await call<{ made?: string }>("PUT", at("/backup"), { made: began })).made ?? null;
+			close();
+			toast(t("backupDone"));
+		} catch (e) { if ((e as Error).name !== "AbortError") wrong.value = explain(e); }
+	});
+	const short = secret.value.length > 0 && secret.value.length < 8, differs = again.value !== "" && again.value !== secret.value;
+	return <section class="group"><h3>{t("backup")}</h3>
+		<div class={"row check " + (made.value && days < 30 ? "ok" : "warn")}><Icon name={made.value && days < 30 ? "check" : "failed"} /><span class="grow"><b>{made.value === undefined ? "…" : made.value === null ? t("backupNever") : days === 0 ? t("backupToday") : t("backupAge", { n: days })}</b><small>{t("backupText")}</small></span></div>
+		<div class="buttons start row-like"><button type="button" class="plain" onClick={() => { asking.value = true; }}><Icon name="disk" />{t("backupMake")}</button></div>
+		{asking.value && <Dialog title={t("backupMake")} close={close} footer={<button type="button" class="main" disabled={busy || secret.value.length < 8 || secret.value !== again.value} onClick={make}>{t("backupMake")}</button>}>
+			<p class="dim">{t("backupPass")}</p>
+			<label class="stack">{t("passphrase")}<input class="field" type="password" autocomplete="new-password" autofocus value={secret.value} onInput={e => { secret.value = e.currentTarget.value; }} /></label>
+			<label class="stack">{t("passphraseAgain")}<input class="field" type="password" autocomplete="new-password" value={again.value} onInput={e => { again.value = e.currentTarget.value; }} /></label>
+			<div role="status">{(wrong.value || short || differs) && <p class="warn">{wrong.value || t(short ? "passphraseShort" : "passphraseDiffers")}</p>}{busy && <span class="spinner" />}</div></Dialog>}
+	</section>;
 }
 
 function Blocked() {

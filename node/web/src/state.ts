@@ -2,6 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { call, link, Problem, session, watch } from "./api";
 import { choices, choose } from "./choices";
+import { told } from "./reasons";
 import { t } from "./tongue";
 import type { Account, Chat, Contact, Event, Message, Page, Token } from "./words";
 
@@ -68,7 +69,7 @@ export function dismiss(id: number) { toasts.value = toasts.value.filter(x => x.
 export function explain(e: unknown): string {
 	if (e instanceof Problem) {
 		if (e.code === "no_daemon") return t("down");
-		return e.message || e.code;
+		return told(e.message) || e.code;
 	}
 	return String(e instanceof Error ? e.message : e);
 }

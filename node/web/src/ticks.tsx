@@ -1,6 +1,7 @@
 // How far a message came, as a sign and in words.
 import { h } from "preact";
 import { Icon } from "./parts";
+import { foreign, told } from "./reasons";
 import { date, moment, t } from "./tongue";
 import type { Delivery, Message } from "./words";
 
@@ -28,11 +29,14 @@ export function Ticks({ m }: { m: Message }) {
 
 // why says in a line why a message is late, empty if it is not.
 export function why(m: Message): string {
-	if (m.pending === "unsent") return m.problem || t("stateUnsent");
+	if (m.pending === "unsent") return m.problem || "";
 	if (m.state !== "queued" && m.state !== "failed") return "";
 	const d = m.deliveries?.find(x => x.why);
-	return d?.why ?? "";
+	return d?.why ? told(d.why) : "";
 }
+
+// foreignWhy tells whether that line is in no language of the page.
+export const foreignWhy = (m: Message) => m.pending !== "unsent" && foreign(m.deliveries?.find(x => x.why)?.why ?? "");
 
 export function deliveryText(d: Delivery): string {
 	switch (d.state) {

@@ -14,7 +14,7 @@ export interface Contact {
 export type State = "queued" | "kept" | "delivered" | "read" | "failed";
 
 export interface Delivery {
-	to: string; name: string; device: number; state: State; why?: string; at?: string; next?: string; until?: string; relays?: number;
+	to: string; name: string; device: number; state: State; why?: string; at?: string; next?: string; until?: string; relays?: number; kept?: { relay: string; until: string }[] | null;
 }
 
 export interface Reaction { emoji: string; author: string; name: string; own?: boolean }
@@ -38,6 +38,11 @@ export interface Invite { id: string; link: string; until?: string; standing?: b
 export interface Inspected { id: string; known?: Contact; self?: boolean; bare?: boolean; until?: string; over?: boolean }
 export interface Check { name: string; state: "ok" | "warn" | "fail"; text: string; fix?: string }
 export interface Token { id: string; name: string; page?: boolean; scope: string; created: string; until?: string; used?: string; secret?: string }
+export interface Relay {
+	id: string; addresses?: string[] | null; state: "allowed" | "used" | "leaving"; since: string; invited?: boolean; connected: boolean; listens?: boolean; drains?: boolean;
+	ready?: boolean; why?: string; seen?: string; ahead_ms?: number;
+}
+export interface Keeping { relay: string; messages: number; until: string }
 export interface Privacy { no_receipts: boolean; no_typing: boolean }
 export interface Storage { bytes: number; free: number }
 
