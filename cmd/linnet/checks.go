@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,14 +12,17 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/linnetmesh/linnet/node"
 	"github.com/linnetmesh/linnet/node/api"
 	"github.com/linnetmesh/linnet/node/vault"
+	"github.com/linnetmesh/linnet/p2p"
 )
 
 // How things are.
@@ -90,7 +94,14 @@ func (h *house) check(t *tenant) []api.Check {
 	h.mutex.Unlock()
 	switch {
 	case m != nil:
-		checks := []api.Check{checkMesh(m), checkStorage(m)}
+		var damaged []string
+		for _, d := range m.vault.Damaged() {
+			damaged = append(damaged, d.String())
+		}
+		relays := m.Node.Relays()
+		checks := []api.Check{checkMesh(m.Host.Stats(), m.Host.Addrs(), onNetwork())}
+		checks = append(append(checks, checkPost(relays)...), checkClock(relays)...)
+		checks = append(checks, checkStorage(m.vault.Stats(), damaged, backupAge(m)))
 		if u := m.vault.Upgraded(); u != nil {
 			checks = append(checks, api.Check{
 				Name: "upgrade", State: checkOK, Fix: "rm -r " + u.Copy + ", once all is well",
@@ -99,22 +110,21 @@ func (h *house) check(t *tenant) []api.Check {
 		}
 		return checks
 	case state == stateLocked:
-		return []api.Check{{Name: "account", State: checkWarn, Text: "locked: it waits for its passphrase", Fix: "linnet account unlock"}}
+		return []api.Check{{Name: "account", State: checkWarn, Text: cmp.Or(problem, "locked: it waits for its passphrase"), Fix: "linnet account unlock"}}
 	default:
 		return []api.Check{{Name: "account", State: checkFail, Text: problem, Fix: "linnet down, then linnet up tries again"}}
 	}
 }
 
-func checkMesh(m *messenger) api.Check {
-	s := m.Host.Stats()
-	if s.Peers == 0 && !onNetwork() {
+func checkMesh(s p2p.Stats, reach []string, network bool) api.Check {
+	if s.Peers == 0 && !network {
 		return api.Check{Name: "mesh", State: checkWarn, Text: "this machine is on no network; what is sent waits here", Fix: "connect it: a cable, Wi-Fi"}
 	}
 	if s.Peers == 0 {
 		return api.Check{Name: "mesh", State: checkWarn, Text: "connected to nobody; what is sent waits here", Fix: "check the network, or add somebody by an invite"}
 	}
 	text, fix := counted(s.Peers, "peer"), ""
-	switch reach := m.Host.Addrs(); {
+	switch {
 	case s.Serving:
 		text += "; reachable from outside"
 	case slices.ContainsFunc(reach, func(a string) bool { return strings.HasSuffix(a, "/p2p-circuit") }):
@@ -132,6 +142,81 @@ func checkMesh(m *messenger) api.Check {
 	return api.Check{Name: "mesh", State: checkOK, Text: text, Fix: fix}
 }
 
+// checkPost tells how the relays do that keep post for a device; nothing if there are none.
+func checkPost(all []node.Relay) []api.Check {
+	used, bad, drains := 0, 0, 0
+	why := ""
+	for _, r := range all {
+		switch {
+		case r.State != node.RelayUsed:
+			continue
+		case r.Why != "":
+			bad++
+			why = cmp.Or(why, r.Why)
+		case r.Drains:
+			drains++
+		}
+		used++
+	}
+	c := api.Check{Name: "post", State: checkOK, Text: "boxes on " + counted(used, "relay")}
+	switch {
+	case len(all) == 0:
+		return nil
+	case used == 0:
+		c.State, c.Fix = checkWarn, "linnet relay add another"
+		c.Text = "no relay keeps post for this device: while it sleeps, post waits with who wrote it"
+	case bad == used:
+		c.State, c.Fix = checkFail, "linnet relay add another"
+		c.Text += ", and none can be used: " + line1(why)
+	case bad > 0:
+		c.State, c.Fix = checkWarn, "linnet relay lists them; after a day another one is taken, if there is one"
+		c.Text += fmt.Sprintf(", %d of which cannot be used: %s", bad, line1(why))
+	case drains > 0:
+		c.State, c.Fix = checkWarn, "nothing to do, if there are others: linnet relay"
+		c.Text += fmt.Sprintf(", %d of which take nothing new", drains)
+	}
+	return []api.Check{c}
+}
+
+// How far a clock may be away from those of all relays that tell the time.
+const (
+	clockOff   = 30 * time.Second
+	clockWrong = 10 * time.Minute
+)
+
+// checkClock compares the clock with those of relays. One of them alone may lie: what all agree about at least counts.
+func checkClock(all []node.Relay) []api.Check {
+	var off time.Duration
+	known := false
+	for _, r := range all {
+		switch {
+		case !r.Timed:
+		case !known:
+			off, known = r.Ahead, true
+		case off > 0:
+			off = min(off, max(r.Ahead, 0))
+		default:
+			off = max(off, min(r.Ahead, 0))
+		}
+	}
+	if off.Abs() < clockOff {
+		return nil
+	}
+	c := api.Check{Name: "clock", State: checkWarn, Fix: "set it by the network"}
+	if runtime.GOOS == "linux" {
+		c.Fix = "sudo timedatectl set-ntp true"
+	}
+	if off.Abs() >= clockWrong {
+		c.State = checkFail
+	}
+	where := "behind"
+	if off < 0 {
+		where = "ahead of"
+	}
+	c.Text = fmt.Sprintf("%s %s that of the relays", off.Abs().Round(time.Second), where)
+	return []api.Check{c}
+}
+
 // onNetwork tells whether this machine has an address that others could know.
 func onNetwork() bool {
 	addrs, err := net.InterfaceAddrs()
@@ -141,14 +226,8 @@ func onNetwork() bool {
 	})
 }
 
-func checkStorage(m *messenger) api.Check {
-	s := m.vault.Stats()
-	c := api.Check{Name: "storage", State: checkOK, Text: fmt.Sprintf("%s used, %s free", inBytes(s.Bytes), inBytes(s.Free))}
-	if made, ok := m.Node.LastBackup(); ok {
-		c.Text += "; backup " + old(time.Since(made))
-	} else {
-		c.Text += "; no backup yet"
-	}
+func checkStorage(s vault.Stats, damaged []string, backup string) api.Check {
+	c := api.Check{Name: "storage", State: checkOK, Text: fmt.Sprintf("%s used, %s free; %s", inBytes(s.Bytes), inBytes(s.Free), backup)}
 	switch {
 	case s.Full:
 		c.State, c.Fix = checkFail, "make room on the disk: nothing can be written"
@@ -157,8 +236,8 @@ func checkStorage(m *messenger) api.Check {
 		c.Text += fmt.Sprintf("; %d writes vanished that the disk had confirmed", s.Lost)
 	case s.Damaged > 0:
 		c.State, c.Fix = checkWarn, "check the disk"
-		for _, d := range m.vault.Damaged() {
-			c.Text += "; " + d.String()
+		for _, d := range damaged {
+			c.Text += "; " + d
 		}
 	}
 	return c
@@ -167,16 +246,23 @@ func checkStorage(m *messenger) api.Check {
 // backupOld is how old a backup may be before the doctor advises another one.
 const backupOld = 30 * 24 * time.Hour
 
+// backupAge says how old the last backup is.
+func backupAge(m *messenger) string {
+	if made, ok := m.Node.LastBackup(); ok {
+		return "backup " + old(time.Since(made))
+	}
+	return "no backup yet"
+}
+
 // checkBackup tells whether somebody who loses this device loses much.
-func checkBackup(m *messenger, now time.Time) api.Check {
+func checkBackup(made time.Time, ok bool, contacts int, now time.Time) api.Check {
 	c := api.Check{Name: "backup", State: checkOK, Fix: "linnet backup create FILE"}
-	made, ok := m.Node.LastBackup()
 	switch {
 	case ok && now.Sub(made) > backupOld:
 		c.State, c.Text = checkWarn, "the last one is "+old(now.Sub(made))
 	case ok:
 		c.Text, c.Fix = old(now.Sub(made)), ""
-	case len(m.Node.Contacts()) > 0:
+	case contacts > 0:
 		c.State, c.Text = checkWarn, "there is none: with this device, contacts and history would be lost"
 	default:
 		c.Text = "there is none, and nothing to lose yet"
@@ -236,6 +322,13 @@ func doctorAlone(p paths) (api.Report, error) {
 		r.Checks[0].Text = fmt.Sprintf("process %d has the lock and does not answer", pid)
 		r.Checks[0].Fix = "look into " + p.Log
 	}
+	if pid := leftPID(p.Lock); pid > 0 && r.Checks[0].Fix == "linnet up" {
+		c := api.Check{Name: "lock", State: checkWarn, Text: fmt.Sprintf("process %d was Linnet, and was killed or crashed; nothing is lost", pid), Fix: "linnet up goes on; the log says more: " + p.Log}
+		if said := lastWords(p.Crash); said != saidNothing {
+			c.Text += ". It said: " + line1(said)
+		}
+		r.Checks = append(r.Checks, c)
+	}
 	r.Checks = append(r.Checks, checkMachine(time.Now())...)
 	names, err := findAccounts(p.Data)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -258,7 +351,8 @@ func (h *house) Doctor(_ context.Context, report bool) (api.Report, error) {
 	for i, t := range h.all() {
 		checks := append(h.check(t), inspect(t.folder)...)
 		if m, err := h.messenger(t.name); err == nil {
-			checks = append(checks, checkBackup(m, time.Now()))
+			made, ok := m.Node.LastBackup()
+			checks = append(checks, checkBackup(made, ok, len(m.Node.Contacts()), time.Now()))
 		}
 		name := t.name
 		if report {

@@ -73,7 +73,7 @@ func runDaemon(ctx context.Context, s daemonSettings) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
+	defer func() { err = errors.Join(err, lock.Truncate(0), lock.Close()) }() // who is killed leaves its process ID
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 

@@ -89,3 +89,16 @@ func daemonPID(lock string) (pid int, held bool) {
 	}
 	return readPID(f), true
 }
+
+// leftPID returns which process had the lock last, if it did not end in good order, and 0 if it did, or still has it.
+func leftPID(lock string) int {
+	if _, held := daemonPID(lock); held {
+		return 0
+	}
+	f, err := os.Open(lock)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	return readPID(f)
+}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,7 @@ type machine struct {
 	t          *testing.T
 	name, home string
 	program    string
+	in         string // standard input
 }
 
 // tool runs a program of the system.
@@ -31,7 +33,9 @@ func tool(t *testing.T, args ...string) {
 // linnet runs linnet on the machine, and returns what it says.
 func (m *machine) linnet(args ...string) (string, error) {
 	all := append([]string{"netns", "exec", m.name, "env", "LINNET_HOME=" + m.home, m.program}, args...)
-	out, err := exec.Command("ip", all...).CombinedOutput()
+	c := exec.Command("ip", all...)
+	c.Stdin = strings.NewReader(m.in)
+	out, err := c.CombinedOutput()
 	return string(out), err
 }
 
@@ -51,12 +55,13 @@ func (m *machine) says(want string, args ...string) string {
 }
 
 // Two daemons on two machines meet over a real network, and talk by the command line alone. The cable is pulled: what is said
-// then is shown as queued, with the reason, and comes once the cable is back.
+// then is shown as queued, with the reason, and comes once the cable is back. In the end Ada's disk is gone: her backup and her
+// words, on a new one, bring back contacts and history, and the talk goes on.
 func TestTwoMachines(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "linnet")
 	tool(t, "go", "build", "-o", program, ".")
-	ada := &machine{t, "linnet-test-ada", t.TempDir(), program}
-	ben := &machine{t, "linnet-test-ben", t.TempDir(), program}
+	ada := &machine{t, "linnet-test-ada", t.TempDir(), program, ""}
+	ben := &machine{t, "linnet-test-ben", t.TempDir(), program, ""}
 	for _, m := range []*machine{ada, ben} {
 		_ = exec.Command("ip", "netns", "del", m.name).Run() // left by a test that was killed
 		tool(t, "ip", "netns", "add", m.name)
@@ -106,4 +111,31 @@ func TestTwoMachines(t *testing.T) {
 	if n := strings.Count(out, "the cable is out"); n != 1 {
 		t.Errorf("it is shown %d times:\n%s", n, out)
 	}
+
+	backup, identity := filepath.Join(t.TempDir(), "ada.age"), filepath.Join(t.TempDir(), "passphrase")
+	if err := os.WriteFile(identity, []byte("correct horse\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	words, err := ada.linnet("words")
+	if err != nil {
+		t.Fatal(err, words)
+	}
+	ada.says("1 contact", "backup", "create", backup, "--passphrase-file", identity)
+	ben.says("delivered", "send", "@ada", "after the backup", "--wait", "60s")
+	ada.says("is down", "down")
+	ada.home = t.TempDir()
+	ben.says("queued", "send", "@ada", "are you there?")
+	ada.says("There is no account yet", "up")
+	ada.in = words
+	ada.says("This is the only device", "backup", "restore", backup, "--passphrase-file", identity)
+	ada.in = ""
+	ada.says("Ben over the network", "history", "@ben")
+	ada.says("delivered", "send", "@ben", "here I am again", "--wait", "60s")
+	out = ben.says("Ada here I am again", "history", "@ada")
+	if n := strings.Count(out, "over the network"); n != 1 {
+		t.Errorf("it is shown %d times:\n%s", n, out)
+	}
+	ben.says("delivered", "send", "@ada", "welcome back", "--wait", "60s")
+	ada.says("Ben are you there", "history", "@ben")
+	ada.says("Ben welcome back", "history", "@ben")
 }

@@ -53,7 +53,8 @@ func (h *house) open(t *tenant, passphrase []byte) error {
 	if runs {
 		return nil
 	}
-	if len(passphrase) == 0 {
+	recalled := len(passphrase) == 0
+	if recalled {
 		passphrase = h.recall(t.folder)
 	}
 	m, err := openNode(settings{Folder: t.folder, Passphrase: passphrase, Host: h.settings.Host, Log: h.settings.Log})
@@ -69,8 +70,10 @@ func (h *house) open(t *tenant, passphrase []byte) error {
 			h.settings.Log.Info("a store was upgraded; a copy of what it was is kept beside it", "from", u.From, "to", u.To)
 		}
 		h.work.Go(func() { h.attend(t, m) })
-	case errors.Is(err, vault.ErrPassphrase) && (len(passphrase) == 0 || t.state == stateLocked):
-		t.state, t.problem = stateLocked, ""
+	case errors.Is(err, vault.ErrPassphrase):
+		if t.state, t.problem = stateLocked, ""; recalled && len(passphrase) > 0 {
+			t.problem = "locked: the passphrase that the keyring has is not the right one"
+		}
 	default:
 		t.state, t.problem = stateFailed, err.Error()
 	}

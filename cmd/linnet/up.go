@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -238,6 +239,9 @@ func startDaemon(ctx context.Context, p paths, s upSettings) error {
 // lastWords returns what a daemon said before it died.
 func lastWords(path string) string {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return saidNothing
+	}
 	if err != nil {
 		return err.Error()
 	}
@@ -246,8 +250,11 @@ func lastWords(path string) string {
 	if text := strings.TrimPrefix(strings.TrimSpace(string(b)), "linnet: "); text != "" {
 		return text
 	}
-	return "it said nothing"
+	return saidNothing
 }
+
+// saidNothing stands for last words that there are none of.
+const saidNothing = "it said nothing"
 
 // isTerminal tells whether somebody can be asked there.
 func isTerminal(in io.Reader) bool {

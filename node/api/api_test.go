@@ -486,6 +486,9 @@ func TestHostile(t *testing.T) {
 		return secret
 	}(), "", nil))
 	t.Logf("%d hostile calls", count)
+	if count < 200 {
+		t.Errorf("%d hostile calls: too few", count)
+	}
 	if w.stopped {
 		t.Error("somebody stopped the daemon")
 	}
