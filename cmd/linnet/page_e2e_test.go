@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"net"
 	"os"
@@ -101,6 +102,55 @@ func (d *pageDaemon) begin(p *webtest.Person, name string) *webtest.Tab {
 	return tab
 }
 
+// pageRelay is a real linnet-relay.
+type pageRelay struct {
+	t               *testing.T
+	program, folder string
+	address         string
+}
+
+func newPageRelay(t *testing.T) *pageRelay {
+	t.Helper()
+	r := &pageRelay{t: t, program: filepath.Join(t.TempDir(), "linnet-relay"), folder: t.TempDir()}
+	tool(t, "go", "build", "-o", r.program, "../linnet-relay")
+	settings := "local = true\nlisten = [\"/ip4/127.0.0.1/udp/0/quic-v1\"]\nmetrics = \"\"\n"
+	if err := os.WriteFile(filepath.Join(r.folder, "relay.toml"), []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(r.program, "-folder", r.folder)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	c.Stderr = &said
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Signal(os.Interrupt)
+		if err := c.Wait(); err != nil {
+			t.Errorf("the relay ended with %v: %s", err, &said)
+		}
+	})
+	lines := bufio.NewScanner(out)
+	for r.address == "" && lines.Scan() {
+		if strings.HasPrefix(lines.Text(), relayScheme) {
+			r.address = lines.Text()
+		}
+	}
+	if r.address == "" {
+		t.Fatalf("the relay prints no address: %s", &said)
+	}
+	return r
+}
+
+// drain has the relay take nothing new.
+func (r *pageRelay) drain() {
+	r.t.Helper()
+	tool(r.t, r.program, "-folder", r.folder, "drain")
+}
+
 // say writes and sends a text in the open conversation.
 func say(tab *webtest.Tab, text string) {
 	tab.Until(`document.activeElement.id === "composer"`)
@@ -186,9 +236,53 @@ func TestPage(t *testing.T) {
 	b.Has("body", "Linnet is not running")
 	say(a, "are you there?")
 	a.Until(`document.querySelector(".message.own:last-child .ticks.queued")`)
+	a.Has(".message.own:last-child .late", "Waiting: ")
 	ben.start()
 	b.Has(".message .text", "are you there?")
 	a.Until(`!document.querySelector(".ticks.queued")`)
+
+	// He has a relay keep his post. What is no relay's address is refused, with the reason.
+	relay := newPageRelay(t)
+	b.Eval(`location.hash = "#/settings/relays"; 0`)
+	b.Has(".column .empty", "No relay yet")
+	b.Click(".column .main", "Add a relay")
+	b.Until(`document.activeElement.matches(".dialog textarea")`)
+	b.Forgive("400 (Bad Request)") // what is no address
+	b.Type("linnet:relay/nonsense")
+	b.Press("Enter")
+	b.Has(".dialog .warn", "no relay’s address")
+	b.Fill(".dialog textarea", relay.address)
+	b.Press("Enter")
+	b.Has(".relay .health", "Post comes from here at once")
+	b.Until(`document.querySelector(".relay .state-dot.ok") && !document.querySelector(".relay .health").textContent.includes("is being given")`)
+
+	// He sleeps again: now the relay keeps what she says, and she is shown by whom and until when. He wakes, and has it.
+	ben.stop()
+	say(a, "sleep well")
+	a.Until(`document.querySelector(".message.own:last-child .ticks.kept")`)
+	a.Has(".message.own:last-child .late", "Kept by 1 relay until")
+	a.Click(".message.own:last-child .late .link", "Why?")
+	a.Has(".dialog .delivery", "Kept by 1 relay until")
+	a.Until(`document.querySelectorAll(".dialog .keepers li").length === 1`)
+	a.Has(".dialog .warn", "one relay alone")
+	a.Press("Escape")
+	a.Eval(`location.hash = "#/settings/relays"; 0`)
+	a.Has(".group .row", "1 message, until")
+	ben.start()
+	b.Eval(`location.hash = "#/"; 0`)
+	b.Click(".chat a", "Ada")
+	b.Has(".message .text", "sleep well")
+	a.Has(".group", "Nothing: all that you said has arrived")
+	a.Eval(`location.hash = "#/"; 0`)
+	a.Click(".chat a", "Ben")
+	a.Until(`document.querySelector(".message.own:last-child .ticks.read")`)
+
+	// The relay closes down: he is told.
+	relay.drain()
+	b.Eval(`location.hash = "#/settings/relays"; 0`)
+	b.Has(".relay .health", "Not used any more")
+	b.Eval(`location.hash = "#/"; 0`)
+	b.Click(".chat a", "Ada")
 
 	// She starts anew, and her page goes on: nothing is lost.
 	ada.stop()

@@ -2658,6 +2658,7 @@ async function say(id, text, reply, again) {
 var drop = (m3) => set(m3.with, { messages: thread.value.messages.filter((x2) => x2.id !== m3.id) });
 function begin3() {
   listeners.add(take);
+  watchLate();
   refreshers.add(() => {
     if (thread.value.id && !thread.value.newer) void renew();
   });
@@ -2676,6 +2677,29 @@ async function renew() {
   } catch (e3) {
     complain(e3);
   }
+}
+async function lookAgain(id) {
+  const had = thread.value.messages.find((m3) => m3.id === id);
+  if (!had) return;
+  try {
+    const m3 = await call("GET", at("/messages/" + id));
+    if (JSON.stringify(m3.deliveries) !== JSON.stringify(had.deliveries) && thread.value.messages.includes(had)) set(m3.with, { messages: thread.value.messages.map((x2) => x2.id === id ? m3 : x2) });
+  } catch {
+  }
+}
+function watchLate() {
+  let next = 0;
+  effect(() => {
+    const m3 = thread.value.messages.at(-1);
+    clearTimeout(next);
+    if (!m3?.own || m3.pending || m3.state !== "queued") return;
+    const look = async () => {
+      if (!document.hidden) await lookAgain(m3.id);
+      clearTimeout(next);
+      if (thread.value.messages.at(-1) === m3) next = setTimeout(look, 5e3);
+    };
+    next = setTimeout(look, m3.deliveries?.some((d3) => d3.why) ? 5e3 : 1e3);
+  });
 }
 var draftTimer = 0;
 var draftOf = "";
@@ -3890,6 +3914,16 @@ function Details() {
   h2(() => {
     if (open2?.own && open2.deliveries?.some((d3) => d3.kept?.length)) void readRelays().catch(() => {
     });
+  }, [open2?.id]);
+  h2(() => {
+    if (!open2?.own) return;
+    const look = () => {
+      const m4 = thread.value.messages.find((x2) => x2.id === open2.id);
+      if (m4 && (m4.state === "queued" || m4.state === "kept") && !document.hidden) void lookAgain(m4.id);
+    };
+    look();
+    const again = setInterval(look, 3e3);
+    return () => clearInterval(again);
   }, [open2?.id]);
   if (!open2) return null;
   const m3 = thread.value.messages.find((x2) => x2.id === open2.id) ?? open2, late = m3.state === "queued" || m3.state === "kept" || m3.state === "failed";

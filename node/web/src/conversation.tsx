@@ -10,7 +10,7 @@ import { muteChoices } from "./list";
 import { Avatar, copy, Dialog, Empty, Icon, IconButton, Menu, Name, Only, plain, useBusy } from "./parts";
 import { Reason, readRelays, RelayName } from "./relays";
 import { at, change, chat, chats, complain, go, here, listeners, markRead, me, open, place, toast, typing, withContact } from "./state";
-import { drop, loadNewer, loadOlder, missedBelow, say, show, showDay, target, thread, toEnd } from "./thread";
+import { drop, loadNewer, loadOlder, lookAgain, missedBelow, say, show, showDay, target, thread, toEnd } from "./thread";
 import { clock, date, day, moment, number, sameDay, t } from "./tongue";
 import { deliveryText, foreignWhy, stateText, Ticks, why } from "./ticks";
 import type { Message, Reaction } from "./words";
@@ -261,6 +261,13 @@ function Remove() {
 function Details() {
 	const open = details.value;
 	useEffect(() => { if (open?.own && open.deliveries?.some(d => d.kept?.length)) void readRelays().catch(() => {}); }, [open?.id]);
+	useEffect(() => {
+		if (!open?.own) return;
+		const look = () => { const m = thread.value.messages.find(x => x.id === open.id); if (m && (m.state === "queued" || m.state === "kept") && !document.hidden) void lookAgain(m.id); };
+		look();
+		const again = setInterval(look, 3000);
+		return () => clearInterval(again);
+	}, [open?.id]);
 	if (!open) return null;
 	const m = thread.value.messages.find(x => x.id === open.id) ?? open, late = m.state === "queued" || m.state === "kept" || m.state === "failed";
 	const relays = new Set(m.deliveries?.flatMap(d => d.kept?.map(k => k.relay) ?? []));

@@ -172,6 +172,7 @@ export const drop = (m: Message) => set(m.with, { messages: thread.value.message
 
 export function begin() {
 	listeners.add(take);
+	watchLate();
 	refreshers.add(() => { if (thread.value.id && !thread.value.newer) void renew(); });
 	effect(() => {
 		const id = loaded.value && account.value ? open.value : "";
@@ -188,6 +189,32 @@ async function renew() {
 		const waiting = thread.value.messages.filter(m => m.pending);
 		set(th.id, { messages: merge(waiting, page.messages), older: page.before ?? "", ready: true });
 	} catch (e) { complain(e); }
+}
+
+// lookAgain reads a message anew: no event tells that the reason changed why it waits, or when it is tried next.
+export async function lookAgain(id: string) {
+	const had = thread.value.messages.find(m => m.id === id);
+	if (!had) return;
+	try {
+		const m = await call<Message>("GET", at("/messages/" + id));
+		if (JSON.stringify(m.deliveries) !== JSON.stringify(had.deliveries) && thread.value.messages.includes(had)) set(m.with, { messages: thread.value.messages.map(x => x.id === id ? m : x) });
+	} catch { /* the pill tells */ }
+}
+
+// watchLate looks again and again at what waits, while it is the last that was said here and somebody may see it.
+function watchLate() {
+	let next = 0;
+	effect(() => {
+		const m = thread.value.messages.at(-1);
+		clearTimeout(next);
+		if (!m?.own || m.pending || m.state !== "queued") return;
+		const look = async () => {
+			if (!document.hidden) await lookAgain(m.id);
+			clearTimeout(next);
+			if (thread.value.messages.at(-1) === m) next = setTimeout(look, 5000) as unknown as number;
+		};
+		next = setTimeout(look, m.deliveries?.some(d => d.why) ? 5000 : 1000) as unknown as number;
+	});
 }
 
 // Drafts are kept by the daemon a moment after the last key.
