@@ -29,6 +29,8 @@ var (
 	descPackets = desc("media_packets", "Media packets of the legs that are in, since they entered.", "direction")
 	descBytes   = desc("media_bytes", "Bytes of those packets, without headers.", "direction")
 	descDropped = desc("media_packets_over_rate", "Packets over the rate of a leg, of the legs that are in.")
+	descUDP     = desc("udp_packets_total", "UDP packets of media, with STUN, DTLS and RTCP.", "direction")
+	descUDPSize = desc("udp_bytes_total", "Bytes of those packets, without UDP and IP.", "direction")
 	descPeers   = desc("peers", "Nodes that are connected.")
 )
 
@@ -45,7 +47,8 @@ func newMetrics(house *room.House, host *p2p.Host) *metrics {
 // Describe names all metrics.
 func (m *metrics) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descRooms, descLegs, descEntered, descLeft, descRefused, descPackets, descBytes, descDropped, descPeers,
+		descRooms, descLegs, descEntered, descLeft, descRefused, descPackets, descBytes, descDropped, descUDP, descUDPSize,
+		descPeers,
 	} {
 		c <- d
 	}
@@ -75,6 +78,10 @@ func (m *metrics) Collect(c chan<- prometheus.Metric) {
 	gauge(descBytes, float64(s.BytesIn), "in")
 	gauge(descBytes, float64(s.BytesOut), "out")
 	gauge(descDropped, float64(s.Dropped))
+	counter(descUDP, s.UDP.PacketsIn, "in")
+	counter(descUDP, s.UDP.PacketsOut, "out")
+	counter(descUDPSize, s.UDP.BytesIn, "in")
+	counter(descUDPSize, s.UDP.BytesOut, "out")
 	peers := 0
 	if m.host != nil {
 		peers = m.host.Peers()

@@ -28,7 +28,7 @@ import (
 const token = "a token of many letters"
 
 // freeAddress returns an address on loopback that was free.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,7 +39,7 @@ func freeAddress(t *testing.T) string {
 }
 
 // testConfig is a mixer for this machine alone, with a room.
-func testConfig(t *testing.T) config {
+func testConfig(t testing.TB) config {
 	t.Helper()
 	cfg, err := defaults()
 	if err != nil {
@@ -94,7 +94,7 @@ func start(t *testing.T, cfg config, hup chan os.Signal, reload func() (config, 
 	return out, stop
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(60 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -103,7 +103,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func get(t *testing.T, url string) (int, string) {
+func get(t testing.TB, url string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {

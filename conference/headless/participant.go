@@ -183,11 +183,15 @@ func (p *Participant) hear(q *rtc.Packet) {
 	if !ok || n%opus.Frame != 0 {
 		return
 	}
+	level := q.Level
+	if !q.Leveled {
+		level = 0 // a mixer tells it of what is quiet alone
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	// One that is late, twice or too large is passed over.
 	_ = p.streams[q.Slot].buffer.Push(time.Now(), jitter.Packet{
-		Sequence: q.Sequence, Timestamp: q.Timestamp, Level: q.Level, Frames: n / opus.Frame, Payload: payload,
+		Sequence: q.Sequence, Timestamp: q.Timestamp, Level: level, Frames: n / opus.Frame, Payload: payload,
 	})
 }
 

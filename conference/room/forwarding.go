@@ -146,7 +146,7 @@ func (f *forwarding) choose(now time.Time) {
 
 // Run tells who speaks, until ctx ends.
 func (f *forwarding) Run(ctx context.Context) {
-	runBeat(ctx, func(now time.Time, _ int) {
+	runBeat(ctx, func(now time.Time, _ time.Duration, _ int) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.choose(now)

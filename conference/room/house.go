@@ -114,6 +114,7 @@ type HouseStats struct {
 	PacketsIn, BytesIn   uint64            // of legs that are there
 	PacketsOut, BytesOut uint64
 	Dropped              uint64 // packets over a rate
+	UDP                  rtc.Traffic
 }
 
 // NewHouse checks the config, complains of all that is wrong with it, and binds the media port. The house must be closed.
@@ -535,7 +536,7 @@ func (h *House) Port() uint16 { return h.rtc.Port() }
 func (h *House) Stats() HouseStats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := HouseStats{Entered: h.entered, Refused: map[string]uint64{}, Left: map[string]uint64{}}
+	s := HouseStats{UDP: h.rtc.Traffic(), Entered: h.entered, Refused: map[string]uint64{}, Left: map[string]uint64{}}
 	for r, n := range h.refused {
 		s.Refused[r] = n
 	}

@@ -15,8 +15,16 @@ import (
 const (
 	beat   = 20 * time.Millisecond
 	voices = 3 // that are heard at once
-	// idle is after how many beats a decoder or encoder that nobody needs is let go: they are large.
+	// idle is after how many beats decoders and encoders that nobody needs are let go: they are large.
 	idle = 250
+	// hushed is the level, in -dBov, from which listeners are told it, since they may pass over such a frame when they are late;
+	// for the others it would be 8 bytes in each packet that help nobody.
+	hushed = 45
+	// easy is for how long the encoders take the least work after a beat that was late: quality goes before time does.
+	easy = 5 * time.Second
+	// commonWork and ownWork are what encoders take otherwise (opus.Options.Complexity). What a speaker hears is for one, who
+	// talks over it.
+	commonWork, ownWork = 5, 2
 )
 
 // mixing is a room that mixes. Each beat it takes one frame of each leg, chooses the loudest few by the levels that came with
@@ -33,7 +41,10 @@ type mixing struct {
 	sum     []float32
 	out     []float32
 	packet  []byte
-	time    uint32 // RTP, of the beat
+	fold    []float32
+	spare   spares
+	time    uint32    // RTP, of the beat
+	strain  time.Time // when a beat was last late, or long
 }
 
 // member is a leg in a mixing room.
@@ -46,7 +57,7 @@ type member struct {
 	long   bool // its packets are of more than 20 ms
 
 	played   jitter.Played
-	decoder  *opus.Decoder
+	decoder  *opus.Decoder // nil while nobody hears it
 	pcm      []float32
 	left     int // samples of the last packet behind the first frame
 	unused   int // beats without decoding
@@ -57,14 +68,14 @@ type member struct {
 
 // voice is an encoder for one mix.
 type voice struct {
-	encoder *opus.Encoder
+	encoder *opus.Encoder // nil while nobody hears it
 	limiter mixer.Limiter
-	unused  int
-	stale   bool // not used at the last beat: its state is of another sound
+	work    int
+	unused  int // beats
 }
 
 func newMixing() *mixing {
-	return &mixing{sum: make([]float32, opus.Frame), out: make([]float32, opus.Frame)}
+	return &mixing{sum: make([]float32, opus.Frame), out: make([]float32, opus.Frame), fold: make([]float32, opus.MaxFrame)}
 }
 
 func (m *mixing) Enter(id uint32, l leg) {
@@ -77,7 +88,7 @@ func (m *mixing) Enter(id uint32, l leg) {
 func (m *mixing) Leave(id uint32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.members = slices.DeleteFunc(m.members, func(p *member) bool { return p.id == id })
+	m.members = slices.DeleteFunc(m.members, func(p *member) bool { return p.id == id }) // with its codecs, if it spoke
 	m.notice.leave(id)
 }
 
@@ -131,15 +142,22 @@ func (m *mixing) Told(id uint32, message []byte) {
 // Run beats every 20 ms by deadlines that do not drift. Beats that could not be had in time are passed over, so that delay
 // does not grow.
 func (m *mixing) Run(ctx context.Context) {
-	runBeat(ctx, func(now time.Time, missed int) {
+	runBeat(ctx, func(now time.Time, late time.Duration, missed int) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.time += uint32(missed) * opus.Frame
+		if late > beat/2 {
+			m.strain = now
+		}
 		m.step(now)
+		if time.Since(now) > beat/2 {
+			m.strain = now
+		}
 	})
 }
 
-func runBeat(ctx context.Context, step func(now time.Time, missed int)) {
+// runBeat calls step every 20 ms, until ctx ends, with how late it is and how many steps were passed over for that.
+func runBeat(ctx context.Context, step func(now time.Time, late time.Duration, missed int)) {
 	next := time.Now().Add(beat)
 	timer := time.NewTimer(beat)
 	defer timer.Stop()
@@ -150,11 +168,12 @@ func runBeat(ctx context.Context, step func(now time.Time, missed int)) {
 		case <-timer.C:
 		}
 		now, missed := time.Now(), 0
-		if late := now.Sub(next); late > 2*beat {
+		late := now.Sub(next)
+		if late > 2*beat {
 			missed = int(late/beat) - 1
 			next = next.Add(time.Duration(missed) * beat)
 		}
-		step(now, missed)
+		step(now, late, missed)
 		next = next.Add(beat)
 		timer.Reset(time.Until(next))
 	}
@@ -180,12 +199,52 @@ func (m *mixing) step(now time.Time) {
 		m.mix(now, speaking)
 	}
 	for _, p := range m.members {
-		if p.unused++; p.unused > idle {
+		if p.unused++; p.unused > 1 && p.decoder != nil {
+			m.spare.decoders = append(m.spare.decoders, p.decoder)
 			p.decoder, p.pcm, p.left = nil, nil, 0
 		}
-		p.own.rest()
+		m.rest(&p.own)
 	}
-	m.common.rest()
+	m.rest(&m.common)
+	m.spare.rest()
+}
+
+// spares are the encoders and decoders that nobody uses now. There are as many in all as are ever heard at once, and not one
+// for each leg that spoke in the last seconds.
+type spares struct {
+	encoders []*opus.Encoder
+	decoders []*opus.Decoder
+	unused   int // beats since one was taken
+}
+
+func (s *spares) encoder(o opus.Options) (*opus.Encoder, error) {
+	s.unused = 0
+	n := len(s.encoders)
+	if n == 0 {
+		return opus.NewEncoder(o)
+	}
+	e := s.encoders[n-1]
+	s.encoders = s.encoders[:n-1]
+	e.Reset() // its state is of another sound
+	return e, e.Set(o)
+}
+
+func (s *spares) decoder() (*opus.Decoder, error) {
+	s.unused = 0
+	n := len(s.decoders)
+	if n == 0 {
+		return opus.NewDecoder()
+	}
+	d := s.decoders[n-1]
+	s.decoders = s.decoders[:n-1]
+	d.Reset()
+	return d, nil
+}
+
+func (s *spares) rest() {
+	if s.unused++; s.unused > idle {
+		s.encoders, s.decoders = nil, nil
+	}
 }
 
 // passable tells whether a member's packets are of one frame each, as the beat is.
@@ -220,7 +279,7 @@ func (m *mixing) pass(now time.Time, speaker *member) {
 func (m *mixing) decode(now time.Time, p *member) {
 	p.unused = 0
 	if p.decoder == nil {
-		d, err := opus.NewDecoder()
+		d, err := m.spare.decoder()
 		if err != nil {
 			return
 		}
@@ -229,7 +288,15 @@ func (m *mixing) decode(now time.Time, p *member) {
 	n, err := opus.Frame, error(nil)
 	switch p.played.Kind {
 	case jitter.Voice:
-		n, err = p.decoder.Decode(p.played.Payload, p.pcm)
+		folds := 0
+		if p.played.Fold != nil {
+			if folds, err = p.decoder.Decode(p.played.Fold, m.fold); err != nil {
+				folds = 0
+			}
+		}
+		if n, err = p.decoder.Decode(p.played.Payload, p.pcm); err == nil && folds == opus.Frame && n == opus.Frame {
+			mixer.Fold(p.pcm[:opus.Frame], m.fold[:opus.Frame], p.pcm[:opus.Frame])
+		}
 	case jitter.More:
 		n = copy(p.pcm, p.pcm[opus.Frame:opus.Frame+p.left])
 	case jitter.Lost:
@@ -273,14 +340,14 @@ func (m *mixing) mix(now time.Time, speaking []*member) {
 			for i, v := range listener.pcm[:opus.Frame] {
 				m.out[i] = m.sum[i] - v
 			}
-			if p := m.encode(&listener.own, m.out); p != nil {
+			if p := m.encode(now, &listener.own, ownWork, m.out); p != nil {
 				m.send(listener, *p)
 			}
 			continue
 		}
 		if common == nil {
 			copy(m.out, m.sum)
-			p := m.encode(&m.common, m.out)
+			p := m.encode(now, &m.common, commonWork, m.out)
 			if p == nil {
 				continue
 			}
@@ -292,17 +359,22 @@ func (m *mixing) mix(now time.Time, speaking []*member) {
 }
 
 // encode makes a packet of a mix.
-func (m *mixing) encode(v *voice, frame []float32) *rtc.Packet {
+func (m *mixing) encode(now time.Time, v *voice, work int, frame []float32) *rtc.Packet {
+	if now.Sub(m.strain) < easy {
+		work = 0
+	}
+	o := opus.Options{Complexity: work, Loss: 5}
 	if v.encoder == nil {
-		e, err := opus.NewEncoder(opus.Options{Complexity: 5, Loss: 5})
+		e, err := m.spare.encoder(o)
 		if err != nil {
 			return nil
 		}
-		v.encoder = e
-	} else if v.stale {
-		v.encoder.Reset()
+		v.encoder, v.limiter, v.work = e, mixer.Limiter{}, work
 	}
-	v.unused, v.stale = 0, false
+	if v.work != work && v.encoder.Set(o) == nil {
+		v.work = work
+	}
+	v.unused = 0
 	v.limiter.Limit(frame)
 	b, err := v.encoder.Encode(m.packet[:0], frame)
 	if err != nil {
@@ -312,11 +384,10 @@ func (m *mixing) encode(v *voice, frame []float32) *rtc.Packet {
 	return &rtc.Packet{Codec: rtc.Opus, Level: mixer.Level(frame), Leveled: true, Payload: b}
 }
 
-// rest ends a beat: an encoder that was not used begins anew when it is.
-func (v *voice) rest() {
-	v.unused++
-	v.stale = v.unused > 1
-	if v.unused > idle {
+// rest ends a beat: an encoder that was not used goes to those that are spare.
+func (m *mixing) rest(v *voice) {
+	if v.unused++; v.unused > 1 && v.encoder != nil {
+		m.spare.encoders = append(m.spare.encoders, v.encoder)
 		v.encoder = nil
 	}
 }
@@ -324,6 +395,7 @@ func (v *voice) rest() {
 func (m *mixing) send(listener *member, p rtc.Packet) {
 	listener.sequence++
 	p.Sequence, p.Timestamp, p.Marker = listener.sequence, m.time, listener.silent
+	p.Leveled = p.Level >= hushed
 	listener.silent = false
 	_ = listener.leg.Write(&p) // a leg that cannot be written to ends by itself
 }

@@ -31,6 +31,7 @@ type floor interface {
 type leg interface {
 	Write(p *rtc.Packet) error
 	Tell(message []byte) error
+	Open() bool // it can be told something
 }
 
 func newFloor(mode conference.Mode) floor {

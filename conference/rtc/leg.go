@@ -370,11 +370,17 @@ func (l *Leg) failing(err error) error {
 	return nil
 }
 
+// Open tells whether the data channel is open.
+func (l *Leg) Open() bool {
+	d := l.data.Load()
+	return d != nil && d.ReadyState() == webrtc.DataChannelStateOpen
+}
+
 // Tell sends a message of at most 16 KiB on the data channel. One that does not fit behind what the leg has not read yet
 // ends the leg with ErrSlow. It does nothing while the channel is not open.
 func (l *Leg) Tell(message []byte) error {
 	d := l.data.Load()
-	if d == nil || d.ReadyState() != webrtc.DataChannelStateOpen || len(message) > messageSize {
+	if !l.Open() || len(message) > messageSize {
 		return nil
 	}
 	if d.BufferedAmount()+uint64(len(message)) > queueSize {

@@ -33,7 +33,9 @@ import (
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/logging"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -96,6 +98,7 @@ type Endpoint struct {
 	udp   ice.UDPMux
 	tcp   ice.TCPMux
 	port  uint16
+	meter meter
 
 	mu     sync.Mutex
 	legs   map[*Leg]bool
@@ -235,7 +238,12 @@ func (e *Endpoint) bind(keep func(net.IP) bool) error {
 }
 
 func (e *Endpoint) bindPort(port uint16, keep func(net.IP) bool) error {
+	system, err := stdnet.NewNet()
+	if err != nil {
+		return fmt.Errorf("looking at the network: %w", err)
+	}
 	options := []ice.UDPMuxFromPortOption{
+		ice.UDPMuxFromPortWithNet(metered{system, &e.meter}),
 		ice.UDPMuxFromPortWithReadBufferSize(socketBuffer), ice.UDPMuxFromPortWithWriteBufferSize(socketBuffer),
 		ice.UDPMuxFromPortWithIPFilter(keep), ice.UDPMuxFromPortWithLogger(logs{e.cfg.Log}.NewLogger("ice")),
 	}
@@ -288,6 +296,9 @@ func (e *Endpoint) closePorts() {
 // Port returns the port that all legs share, 0 if there is none.
 func (e *Endpoint) Port() uint16 { return e.port }
 
+// Traffic returns what went through that port over UDP so far.
+func (e *Endpoint) Traffic() Traffic { return e.meter.read() }
+
 // Fingerprint returns the SHA-256 of the certificate of all legs.
 func (e *Endpoint) Fingerprint() [sha256.Size]byte { return e.print }
 
@@ -337,11 +348,14 @@ func engine() (*webrtc.MediaEngine, *interceptor.Registry, error) {
 	errs = append(errs,
 		media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: levelURI}, webrtc.RTPCodecTypeAudio),
 		webrtc.ConfigureSimulcastExtensionHeaders(media),
-		webrtc.ConfigureRTCPReports(registry),
+		webrtc.ConfigureRTCPReportsWithOptions(registry, []report.ReceiverOption{report.ReceiverInterval(reports)}, report.SenderInterval(reports)),
 		webrtc.ConfigureNack(media, registry),
 	)
 	return media, registry, errors.Join(errs...)
 }
+
+// reports is how often a stream is reported about: RFC 3550's five seconds, since nobody steers by it.
+const reports = 5 * time.Second
 
 // levelURI names the header extension of RFC 6464.
 const levelURI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
