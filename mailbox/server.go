@@ -31,6 +31,7 @@ type Server struct {
 	work   [32]byte
 	salt   [32]byte
 	shards [shards]*shard
+	turn   chan struct{} // has one entry while a shard writes
 	hub    hub
 	ring   ring
 
@@ -80,6 +81,7 @@ func New(c Config) (*Server, error) {
 		self:    c.Key.Public(),
 		start:   time.Now(),
 		begun:   make(chan struct{}),
+		turn:    make(chan struct{}, 1),
 		base:    c.Store.Age(),
 		conns:   make(map[*conn]struct{}),
 		nodes:   make(map[identity.TransportKey]int),

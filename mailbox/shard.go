@@ -46,28 +46,47 @@ func newShard(s *Server) *shard {
 	return &shard{s: s, ops: make(chan op, groupPosts), ledgers: make(map[BoxID]*list.Element), used: list.New()}
 }
 
-// run does one thing after the other until the context ends.
+// run does one thing after the other until the context ends. Of all shards one writes at a time, and the others collect
+// meanwhile: a group that was closed early and then waited would be small, and a sync costs the same for one post as for
+// hundreds.
 func (h *shard) run(ctx context.Context) {
 	var group []*put
 	for {
 		select {
 		case o := <-h.ops:
-			for size := 0; ; {
+			size := 0
+			take := func(o op) {
 				if o.do != nil {
 					o.do(ctx)
-				} else {
-					group = append(group, o.put)
-					size += len(o.put.post)
+					return
 				}
+				group = append(group, o.put)
+				size += len(o.put.post)
+				_, _ = h.ledger(ctx, o.put.box) // read now what is needed then
+			}
+			take(o)
+			for writes := false; len(group) > 0; {
+				ops, turn := h.ops, h.s.turn
 				if len(group) >= groupPosts || size >= groupBytes {
+					ops = nil
+				}
+				if writes {
+					turn = nil
+				}
+				if writes && len(ops) == 0 {
 					break
 				}
 				select {
-				case o = <-h.ops:
-					continue
-				default:
+				case o := <-ops:
+					take(o)
+				case turn <- struct{}{}:
+					writes = true
+				case <-ctx.Done():
+					if writes {
+						<-h.s.turn
+					}
+					return
 				}
-				break
 			}
 			if len(group) > 0 {
 				h.commit(ctx, group)
@@ -157,7 +176,7 @@ func (h *shard) gone(ctx context.Context, box BoxID, items []Item) {
 	}})
 }
 
-// commit admits posts, keeps them with one sync, signs for them with one signature, answers, and wakes who listens.
+// commit, whose turn it is, admits posts, keeps them with one sync, signs for them with one signature, answers, and wakes who listens.
 func (h *shard) commit(ctx context.Context, group []*put) {
 	s := h.s
 	lim, now := s.lim(), s.now()
@@ -185,9 +204,11 @@ func (h *shard) commit(ctx context.Context, group []*put) {
 		deposits = append(deposits, Deposit{p.box, p.name, p.post, p.item.Token, p.item.Class, p.item.Until})
 	}
 	if len(deposits) == 0 {
+		<-s.turn
 		return
 	}
 	kept := s.config.Store.Put(ctx, deposits)
+	<-s.turn
 	s.count.groups.Add(1)
 
 	good := make([]custody, 0, len(kept))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 
 	db "github.com/dgraph-io/badger/v4"
 
@@ -64,20 +65,14 @@ func (s *Store) SetBox(ctx context.Context, b mailbox.Box) (now mailbox.Box, mad
 		if g.full {
 			return mailbox.ErrDiskFull
 		}
-		var st state
-		if !made {
-			if st, err = g.state(p); err != nil {
-				return err
-			}
+		st, err := s.stateOf(g, p, made)
+		if err != nil {
+			return err
 		}
 		old.Secret, old.Closed, old.Seen, old.Origin = b.Secret, b.Closed, b.Seen, b.Origin
 		old.Revoked, old.Extra = b.Revoked, b.Extra
 		key := at(owners, p[:])
 		g.put(key, s.keys.seal(nil, key, appendOwner(nil, &old)))
-		if made {
-			g.setState(p, &st)
-			g.delta.boxes++
-		}
 		now = old
 		now.Revoked, now.Extra = append([]mailbox.Revoked(nil), old.Revoked...), bytes.Clone(old.Extra)
 		s.show(&now, &st)
@@ -87,6 +82,25 @@ func (s *Store) SetBox(ctx context.Context, b mailbox.Box) (now mailbox.Box, mad
 		return mailbox.Box{}, false, err
 	}
 	return now, made, nil
+}
+
+// stateOf returns the store's part of a box that its owner opens. One that is made is new, unless it was there before and
+// its owner's part was lost: then what lies there is the owner's again.
+func (s *Store) stateOf(g *group, p place, made bool) (state, error) {
+	st, err := g.state(p)
+	if !made || !errors.Is(err, mailbox.ErrNoBox) {
+		return st, err
+	}
+	left := false
+	if err := g.posts(p, func([]byte) bool { left = true; return false }); err != nil {
+		return st, err
+	}
+	if left {
+		return s.recount(g, p, state{})
+	}
+	g.setState(p, &st)
+	g.delta.boxes++
+	return st, nil
 }
 
 // view calls f with a box and a snapshot of the records. The error is mailbox.ErrNoBox.

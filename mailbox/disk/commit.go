@@ -167,6 +167,9 @@ func (s *Store) commitAll(requests []request, bytes int) []error {
 	}
 	g := &group{s: s, read: s.badger.db.NewTransaction(false), ops: make(map[string][]byte)}
 	defer g.read.Discard()
+	if none != nil {
+		s.makeRoom()
+	}
 	for i, r := range requests {
 		g.full = full != nil && (!r.urgent || none != nil)
 		errs[i] = s.try(g, r.do)
@@ -192,13 +195,21 @@ func (s *Store) commitAll(requests []request, bytes int) []error {
 	s.total.add(g.delta)
 	s.mu.Unlock()
 	s.looked += int64(bytes)
-	if s.looked >= s.badger.table {
+	if s.looked >= s.badger.table/8 {
 		s.looked = 0
-		if first, _ := s.badger.levels(); first.NumTables >= s.badger.depth {
+		if s.measure() >= s.badger.depth {
 			s.tidySoon()
 		}
 	}
 	return errs
+}
+
+// measure has the guard keep room for compacting all tables, and the three that memory tables and a flush become, and
+// returns how many the first level has.
+func (s *Store) measure() int {
+	first, all := s.badger.levels()
+	s.guard.compacts(all + uint64(3*s.badger.table))
+	return first.NumTables
 }
 
 // try does one request; a panic of Badger's becomes its error, and it alone fails.

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
@@ -55,12 +57,24 @@ func child(folder string) {
 	}
 }
 
-// TestKill kills a process in the middle of writes: what it said is durable is there.
-func TestKill(t *testing.T) {
-	rounds := 4
-	if testing.Short() {
-		rounds = 2
+// rounds returns how often a test does what it does: n times, or as often as an environment variable says.
+func rounds(t *testing.T, variable string, n int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return n
 	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestKill kills a process in the middle of writes: what it said is durable is there. LINNET_DISK_KILLS says how often.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	rounds := rounds(t, "LINNET_DISK_KILLS", 4)
 	folder, acked := t.TempDir(), uint64(0)
 	for range rounds {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -106,7 +120,7 @@ func TestFull(t *testing.T) {
 	room := uint64(1 << 40)
 	s.guard.mutex.Lock()
 	s.guard.free = func(string) (free, total uint64, err error) { return room, 1 << 41, nil }
-	room = s.guard.floor + s.guard.size/4
+	room = s.guard.floor + s.guard.tables + s.guard.size/4
 	s.guard.mutex.Unlock()
 	k := s.Put(t.Context(), []mailbox.Deposit{deposit(0, 1, 1), deposit(0, 7, 1)})
 	if !k[0].Old || !errors.Is(k[1].Err, mailbox.ErrDiskFull) {
@@ -129,11 +143,21 @@ func TestFull(t *testing.T) {
 
 // TestRoomComesBack acks and expires many posts, and the disk gets their room back.
 func TestRoomComesBack(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir())
-	const n = 40_000
+	const n = 2500 // and 8 KiB each: two deletions a post are worth a flush, and 20 MiB are more than one log
 	makeBox(t, s, 0)
-	for from := uint64(0); from < n; from += 1000 {
-		put(t, s, 0, from, from+1000)
+	for from := range n / 100 {
+		all := make([]mailbox.Deposit, 100)
+		for i := range all {
+			b := bytes.Repeat(bytesOf(uint64(100*from+i)), 16)
+			all[i] = mailbox.Deposit{Box: boxID(0), Name: mailbox.NameOf(b), Bytes: b, Until: 1000}
+		}
+		for _, k := range s.Put(t.Context(), all) {
+			if k.Err != nil {
+				t.Fatal(k.Err)
+			}
+		}
 	}
 	before := s.badger.size()
 	if err := s.Expire(t.Context(), 1000, func(mailbox.BoxID, []mailbox.Item) {}); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/linnetmesh/linnet/mailbox"
 )
@@ -76,12 +77,9 @@ func TestClosed(t *testing.T) {
 
 // TestInUse opens a folder twice.
 func TestInUse(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it waits five seconds")
-	}
 	folder := t.TempDir()
 	open(t, folder)
-	if _, err := Open(Config{Folder: folder, MinFree: 1, Small: true}); !errors.Is(err, ErrInUse) {
+	if _, err := openWithin(Config{Folder: folder, MinFree: 1, Small: true}, 50*time.Millisecond); !errors.Is(err, ErrInUse) {
 		t.Error(err)
 	}
 }

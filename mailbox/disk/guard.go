@@ -19,6 +19,9 @@ import (
 //	             nothing is taken   urgent commits, once    urgent commits    every commit
 //	                                the ballast is thrown
 //
+// The floor is for tidying alone, and what compacting all tables may need lies on it: otherwise nothing could ever be given
+// back to a disk that is full.
+//
 // The ballast is a file that holds nothing but its room. Thrown away, it makes room for what is urgent even where something else filled
 // the disk; it is made again when there is room. The guard asks before every commit, which takes about 2 µs.
 type guard struct {
@@ -26,6 +29,7 @@ type guard struct {
 	ballast string
 	min     uint64                                            // as configured
 	floor   uint64                                            // what Badger needs
+	tables  uint64                                            // what compacting all tables may need
 	size    uint64                                            // of the ballast
 	free    func(path string) (free, total uint64, err error) // of the disk
 
@@ -49,7 +53,14 @@ func (g *guard) limit(total uint64) uint64 {
 	if low == 0 {
 		low = min(256<<20, total/20)
 	}
-	return max(low, g.floor+g.size/2)
+	return max(low, g.floor+g.size/2+g.tables)
+}
+
+// compacts sets how much compacting may need.
+func (g *guard) compacts(tables uint64) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	g.tables = tables
 }
 
 // room returns nil if n more bytes may be written, and otherwise mailbox.ErrDiskFull.
@@ -70,7 +81,7 @@ func (g *guard) room(n uint64, urgent bool) error {
 	if !urgent {
 		return mailbox.ErrDiskFull
 	}
-	return g.throw(free, g.floor+n)
+	return g.throw(free, g.floor+g.tables+n)
 }
 
 // throw throws the ballast away if fewer than n bytes are free. The error is mailbox.ErrDiskFull if that was not enough.
@@ -94,12 +105,12 @@ func (g *guard) throw(free, n uint64) error {
 	return nil
 }
 
-// has tells whether n bytes may be written for what can wait.
+// has tells whether n bytes may be written for what gives room back.
 func (g *guard) has(n uint64) bool {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	free, _, err := g.free(g.path)
-	return err == nil && free >= g.floor+n
+	return err == nil && g.throw(free, g.floor+n) == nil
 }
 
 // spare makes n bytes free for what cannot wait, if it can. The error is mailbox.ErrDiskFull, or the disk's.
@@ -142,16 +153,21 @@ func fill(file *os.File, n uint64) error {
 	return nil
 }
 
+// nearly is what a commit of some posts takes: with less than that left, the disk is called full.
+const nearly = 256 << 10
+
 // state returns how many bytes are free, and whether commits that are not urgent are refused.
 func (g *guard) state() (free uint64, full bool) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	free, total, err := g.free(g.path)
-	return free, err != nil || free < g.limit(total)
+	return free, err != nil || free < g.limit(total)+nearly
 }
 
 // left returns how many of the free bytes may be written until commits are refused.
 func (g *guard) left(free uint64) uint64 {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
 	_, total, err := g.free(g.path)
 	if err != nil {
 		return 0

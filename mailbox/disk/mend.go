@@ -210,11 +210,11 @@ func (b *badger) mend() (names []string, err error) {
 }
 
 // collectable tells whether the file of the value log that Badger would collect next is whole: it would drop what lies
-// behind a damaged entry.
-func (b *badger) collectable() bool {
+// behind a damaged entry. It returns how many bytes in it are live, and would be written again.
+func (b *badger) collectable() (live int64, ok bool) {
 	stats, err := os.ReadFile(filepath.Join(b.path, "DISCARD"))
 	if err != nil {
-		return false
+		return 0, false
 	}
 	file, most := uint64(0), uint64(0)
 	for ; len(stats) >= 16; stats = stats[16:] {
@@ -226,20 +226,20 @@ func (b *badger) collectable() bool {
 	}
 	path := filepath.Join(b.path, fmt.Sprintf("%06d.vlog", file))
 	if most == 0 {
-		return false
+		return 0, false
 	}
-	if _, err := os.Stat(path); err != nil { //nolint:gosec // a number in the store's own folder
-		return true // Badger passes it over
+	info, err := os.Stat(path) //nolint:gosec // a number in the store's own folder
+	if err != nil {
+		return 0, true // Badger passes it over
 	}
+	live = max(info.Size()-int64(most), 0)
 	values, err := fs.Glob(os.DirFS(b.path), "*.vlog")
 	if err != nil || len(values) == 0 {
-		return false
+		return 0, false
 	}
 	if slices.Sort(values); strings.HasSuffix(path, values[len(values)-1]) {
-		return true // it is being written, and Badger leaves it alone
+		return 0, true // it is being written, and Badger leaves it alone
 	}
-	if _, err := mendFile(path); err != nil {
-		return false
-	}
-	return true
+	_, err = mendFile(path)
+	return live, err == nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"github.com/linnetmesh/linnet/mailbox"
 )
@@ -225,7 +226,9 @@ func (s *Store) Scrub(ctx context.Context, size int) (end bool, err error) {
 		s.mu.Lock()
 		s.next = next
 		s.mu.Unlock()
-		end = next == nil
+		if end = next == nil; end { // what lies in a damaged block of a table is not seen above
+			s.checkTables()
+		}
 		break
 	}
 	for p, st := range counts {
@@ -247,20 +250,35 @@ func (s *Store) Scrub(ctx context.Context, size int) (end bool, err error) {
 	return end, err
 }
 
+// roomEvery is how often a full disk has the store tidy, beside the usual.
+const roomEvery = 30 * time.Second
+
+// makeRoom tidies because not even acks are taken any more, unless that was tried just now.
+func (s *Store) makeRoom() {
+	if time.Since(s.roomMade) >= roomEvery {
+		s.roomMade = time.Now()
+		s.tidySoon()
+	}
+}
+
+// checkTables reads all tables, and tells whether they are whole.
+func (s *Store) checkTables() bool {
+	if s.badger.check() == nil {
+		return true
+	}
+	s.damage("table", "")
+	s.badger.recheck()
+	s.log.Error("a table is damaged, and nothing is compacted any more: restart the relay, which mends it")
+	return false
+}
+
 // tidySoon gives room back and scrubs a part, beside all else, unless that goes on already.
 func (s *Store) tidySoon() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.tidying {
+	if !s.tidying.TryLock() {
 		return
 	}
-	s.tidying = true
 	s.background.Go(func() {
-		defer func() {
-			s.mu.Lock()
-			s.tidying = false
-			s.mu.Unlock()
-		}()
+		defer s.tidying.Unlock()
 		if err := s.tidy(context.Background(), s.badger.depth); err != nil {
 			s.log.Warn("tidying failed", "error", err)
 		}
@@ -275,18 +293,8 @@ func (s *Store) Tidy(ctx context.Context) error {
 		return err
 	}
 	defer s.leave()
-	s.mu.Lock()
-	busy := s.tidying
-	s.tidying = true
-	s.mu.Unlock()
-	if busy {
-		return nil
-	}
-	defer func() {
-		s.mu.Lock()
-		s.tidying = false
-		s.mu.Unlock()
-	}()
+	s.tidying.Lock()
+	defer s.tidying.Unlock()
 	return s.tidy(ctx, 1)
 }
 
@@ -295,26 +303,31 @@ const flushAfter = 4000
 
 func (s *Store) tidy(ctx context.Context, depth int) error {
 	b := &s.badger
-	if b.deleted.Load() >= flushAfter && s.guard.has(uint64(2*b.table)) {
+	defer s.measure()
+	if b.deleted.Load() >= flushAfter && s.guard.has(uint64(b.table)+1<<20) {
 		if err := b.flush(); err != nil {
 			return err
 		}
+		// Badger does not compact a table that is alone.
+		if first, all := b.levels(); first.NumTables == 1 && uint64(first.Size) == all && s.guard.has(uint64(b.table)+1<<20) {
+			if err := b.flush(); err != nil {
+				return err
+			}
+		}
 		depth = 1
 	}
-	if first, all := b.levels(); first.NumTables >= depth && s.guard.has(uint64(first.Size)+all) {
+	if first, all := b.levels(); first.NumTables >= depth && s.guard.has(all) {
 		// What is compacted is read first: Badger would drop what it cannot read, or die of it.
-		if err := b.check(); err != nil {
-			s.damage("table", "")
-			b.recheck()
-			s.log.Error("a table is damaged, and nothing is compacted any more: restart the relay, which mends it")
-			return nil //nolint:nilerr // it was counted
+		if !s.checkTables() {
+			return nil
 		}
 		if err := b.db.Flatten(1); err != nil {
 			return err
 		}
 	}
-	for ctx.Err() == nil && s.guard.has(2*uint64(b.vlog)) {
-		if !b.collectable() {
+	for ctx.Err() == nil {
+		live, ok := b.collectable()
+		if !ok || !s.guard.has(uint64(live)+1<<20) {
 			break
 		}
 		if more, err := b.collect(); err != nil || !more {

@@ -12,6 +12,7 @@ import (
 
 // TestStore passes the suite for all stores.
 func TestStore(t *testing.T) {
+	t.Parallel()
 	mailboxtest.RunStore(t, func(t *testing.T) mailboxtest.Disk {
 		t.Helper()
 		folder := t.TempDir()
@@ -46,7 +47,9 @@ func TestStore(t *testing.T) {
 				defer s.guard.mutex.Unlock()
 				s.guard.free = freeBytes
 				if full {
-					s.guard.free = func(string) (free, total uint64, err error) { return s.guard.floor + s.guard.size/4, 1 << 41, nil }
+					s.guard.free = func(string) (free, total uint64, err error) {
+						return s.guard.floor + s.guard.tables + s.guard.size/4, 1 << 41, nil
+					}
 				}
 			},
 			Damage: func(t testing.TB, _ mailbox.Store, _ mailbox.BoxID, post mailbox.Post) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -18,8 +19,13 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// recheckFile is there when a table was found damaged while the store was open: then all are read before it opens again.
-const recheckFile = "recheck"
+// recheckFile is there when a table was found damaged while the store was open: then all are read before it opens again,
+// however many there are. maxDeep is how many bytes of tables are read at each start in any case: Badger says of what
+// lies in a damaged block that it is not there.
+const (
+	recheckFile = "recheck"
+	maxDeep     = 2 << 30
+)
 
 // recheck notes that tables must be read before the store opens again.
 func (b *badger) recheck() {
@@ -36,16 +42,28 @@ func (b *badger) mendTables() (names []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}
-	whole := wholeManifest(m)
+	mended, whole := mendManifest(m)
+	if mended {
+		names = append(names, "manifest")
+		if err := replace(manifest, m); err != nil {
+			return nil, err
+		}
+	}
 	if !whole {
 		names = append(names, "manifest")
 	}
-	_, err = os.Stat(filepath.Join(b.path, recheckFile))
-	deep := err == nil
 	tables, err := fs.Glob(os.DirFS(b.path), "*.sst")
 	if err != nil {
 		return nil, fmt.Errorf("looking for tables: %w", err)
 	}
+	_, err = os.Stat(filepath.Join(b.path, recheckFile))
+	recheck, size := err == nil, int64(0)
+	for _, name := range tables {
+		if info, err := os.Stat(filepath.Join(b.path, name)); err == nil {
+			size += info.Size()
+		}
+	}
+	deep := recheck || size <= maxDeep
 	for _, name := range tables {
 		path := filepath.Join(b.path, name)
 		if checkTable(path, deep) == nil {
@@ -61,31 +79,44 @@ func (b *badger) mendTables() (names []string, err error) {
 			return nil, err
 		}
 	}
-	if deep {
+	err = nil
+	if recheck {
 		err = os.Remove(filepath.Join(b.path, recheckFile))
 	}
 	return names, err
 }
 
-// wholeManifest tells whether a manifest is one that Badger reads. One that is torn at the end is.
+// mendManifest tells whether a manifest is one that Badger reads, which one that is torn at the end is, and whether it
+// mended sizes in it for that. A size that is too large looks like a torn end, and Badger would delete the tables behind it.
 //
 //	manifest   "Bdgr" ‖ 0 (2) ‖ version (2) ‖ sets: size (4) ‖ CRC-32C (4) ‖ protobuf
-func wholeManifest(b []byte) bool {
+func mendManifest(b []byte) (mended, whole bool) {
 	if len(b) < 8 || string(b[:8]) != manifestHead {
-		return false
+		return false, false
+	}
+	good := func(b []byte, sum uint32) bool {
+		return crc32.Checksum(b, castagnoli) == sum && proto.Unmarshal(b, new(pb.ManifestChangeSet)) == nil
 	}
 	for b = b[8:]; len(b) >= 8; {
-		n, sum := int(binary.BigEndian.Uint32(b)), binary.BigEndian.Uint32(b[4:])
-		if b = b[8:]; len(b) < n {
-			return n <= 64<<10
-		}
-		if crc32.Checksum(b[:n], castagnoli) != sum || proto.Unmarshal(b[:n], new(pb.ManifestChangeSet)) != nil {
-			return false
+		head, n, sum := b[:4], uint64(binary.BigEndian.Uint32(b)), binary.BigEndian.Uint32(b[4:])
+		b = b[8:]
+		if n > uint64(len(b)) || !good(b[:n], sum) {
+			was := n
+			for n = 1; n < min(uint64(len(b)), maxSet) && !good(b[:n], sum); n++ { //nolint:revive // it looks for the size
+			}
+			if n > uint64(len(b)) || !good(b[:n], sum) {
+				return mended, was > uint64(len(b)) && was <= maxSet
+			}
+			binary.BigEndian.PutUint32(head, uint32(n))
+			mended = true
 		}
 		b = b[n:]
 	}
-	return true
+	return mended, true
 }
+
+// maxSet is the size of the largest set of changes in a manifest.
+const maxSet = 64 << 10
 
 // manifestHead is how the manifest of Badger 4 begins.
 const manifestHead = "Bdgr\x00\x00\x00\x08"
@@ -154,54 +185,138 @@ func checkTable(path string, deep bool) error {
 	})
 }
 
-// salvage makes a table of what can be read of a damaged one: from the front up to the damage, and from the back. One
-// that cannot be opened at all is put aside.
+// A table is blocks of about 4 KiB, one after the other, and then an index of them (flatbuffer), without which Badger finds
+// none. But each block says by itself what it is:
+//
+//	block   entries ‖ where each begins (4 each, in the machine's order) ‖ count (4) ‖ checksum (protobuf) ‖ its size (4)
+//	entry   bytes shared with the first key (2) ‖ bytes of its own (2) ‖ these ‖ meta (1) ‖ user meta (1) ‖ expiry (uvarint) ‖ value
+//
+// maxBlock is the size of the largest block that there can be: values of 512 bytes and more lie elsewhere.
+const maxBlock = 16 << 10
+
+// salvage makes a table of all whole blocks of a damaged one, whatever else of it is damaged, its index too. One without
+// any is put aside.
 func salvage(path string) error {
-	type record struct {
-		key   []byte
-		value y.ValueStruct
-	}
-	var front, back []record
-	err := readTable(path, func(t *table.Table) error {
-		collect := func(options int, stop []byte, all *[]record) {
-			it := t.NewIterator(options)
-			defer it.Close()
-			for it.Rewind(); it.Valid(); it.Next() {
-				key := bytes.Clone(it.Key())
-				if stop != nil && y.CompareKeys(key, stop) <= 0 {
-					return
-				}
-				value := it.Value()
-				value.Value = bytes.Clone(value.Value)
-				*all = append(*all, record{key, value})
-			}
-		}
-		collect(0, nil, &front)
-		var stop []byte
-		if len(front) > 0 {
-			stop = front[len(front)-1].key
-		}
-		collect(table.REVERSED, stop, &back)
-		return nil
-	})
-	if err != nil && len(front)+len(back) == 0 {
-		return os.Rename(path, path+".damaged")
+	damaged, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading a table: %w", err)
 	}
 	o := table.Options{BlockSize: 4 << 10, BloomFalsePositive: 0.01, TableSize: 64 << 20, Compression: options.None}
 	b := table.NewTableBuilder(o)
 	defer b.Close()
-	add := func(r record) {
+	var last []byte
+	for _, r := range readBlocks(damaged) {
+		if last != nil && y.CompareKeys(r.key, last) <= 0 {
+			continue
+		}
+		last = r.key
 		size := uint32(0)
 		if r.value.Meta&2 != 0 && len(r.value.Value) >= 8 { // a pointer: file, size, place
 			size = binary.BigEndian.Uint32(r.value.Value[4:])
 		}
 		b.Add(r.key, r.value, size)
 	}
-	for _, r := range front {
-		add(r)
-	}
-	for i := len(back) - 1; i >= 0; i-- {
-		add(back[i])
+	if last == nil {
+		return os.Rename(path, path+".damaged")
 	}
 	return replace(path, b.Finish())
+}
+
+// record is one of a table.
+type record struct {
+	key   []byte
+	value y.ValueStruct
+}
+
+// readBlocks returns the records of all whole blocks.
+func readBlocks(b []byte) (all []record) {
+	var ends []int // where blocks may end, by what their ends look like
+	for end := 14; end <= len(b); end++ {
+		if _, _, ok := blockTail(b[:end]); ok {
+			ends = append(ends, end)
+		}
+	}
+	for from, next := 0, 0; next < len(ends); {
+		found := false
+		for _, end := range ends[next:] {
+			if end-from > maxBlock {
+				break
+			}
+			if records, ok := readBlock(b[from:end]); ok {
+				all, from, found = append(all, records...), end, true
+				break
+			}
+		}
+		if !found { // here is damage, or the index
+			from++
+		}
+		for next < len(ends) && ends[next] <= from {
+			next++
+		}
+		if !found && next < len(ends) && ends[next]-from > maxBlock {
+			from = ends[next] - maxBlock
+		}
+	}
+	return all
+}
+
+// blockTail reads what stands behind the entries and their places: how many these are, and their checksum.
+func blockTail(b []byte) (count int, sum uint64, ok bool) {
+	size := int(binary.BigEndian.Uint32(b[len(b)-4:]))
+	// The checksum is CRC-32C, whose number is 0 and does not travel, and so it is field 2 alone.
+	if size < 2 || size > 11 || len(b) < 4+size+4+4 || b[len(b)-4-size] != 2<<3 {
+		return 0, 0, false
+	}
+	sum, n := binary.Uvarint(b[len(b)-4-size+1 : len(b)-4])
+	if n != size-1 || sum > math.MaxUint32 {
+		return 0, 0, false
+	}
+	count = int(binary.BigEndian.Uint32(b[len(b)-8-size:]))
+	if count < 1 || count > maxBlock/8 || len(b) < 8+size+4*count {
+		return 0, 0, false
+	}
+	return count, sum, true
+}
+
+// readBlock reads a block; ok is false for what is none, or a damaged one.
+func readBlock(b []byte) (all []record, ok bool) {
+	if len(b) < 14 {
+		return nil, false
+	}
+	count, sum, ok := blockTail(b)
+	if !ok {
+		return nil, false
+	}
+	body := b[:len(b)-4-int(binary.BigEndian.Uint32(b[len(b)-4:]))]
+	if uint64(crc32.Checksum(body, castagnoli)) != sum {
+		return nil, false
+	}
+	places := body[len(body)-4-4*count : len(body)-4]
+	entries := body[:len(body)-4-4*count]
+	var first []byte
+	for i := range count {
+		begin, end := int(binary.NativeEndian.Uint32(places[4*i:])), len(entries)
+		if i+1 < count {
+			end = int(binary.NativeEndian.Uint32(places[4*i+4:]))
+		}
+		if begin < 0 || begin+4 > end || end > len(entries) {
+			return nil, false
+		}
+		e := entries[begin:end]
+		shared, own := int(binary.NativeEndian.Uint16(e)), int(binary.NativeEndian.Uint16(e[2:]))
+		if e = e[4:]; shared > len(first) || len(e) < own+3 {
+			return nil, false
+		}
+		key := append(bytes.Clone(first[:shared]), e[:own]...)
+		if i == 0 {
+			first = key
+		}
+		value := e[own:]
+		expires, n := binary.Uvarint(value[2:])
+		if n <= 0 || len(key) < 9 {
+			return nil, false
+		}
+		all = append(all, record{key, y.ValueStruct{Meta: value[0], UserMeta: value[1], ExpiresAt: expires, Value: value[2+n:]}})
+	}
+	return all, true
 }

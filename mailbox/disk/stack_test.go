@@ -1,0 +1,533 @@
+package disk
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/linnetmesh/linnet/crypto/identity"
+	"github.com/linnetmesh/linnet/mailbox"
+	"github.com/linnetmesh/linnet/p2p"
+)
+
+// stack is a relay as it runs, over loopback: libp2p's host, server, store.
+type stack struct {
+	store  *Store
+	server *mailbox.Server
+	host   *p2p.Host
+	at     mailbox.Place
+}
+
+// wide are limits that do not stand in a benchmark's way.
+var wide = mailbox.Limits{
+	TokenRate: 1 << 20, TokenBurst: 1 << 20, MailPosts: 100_000, MailBytes: 1 << 40, TotalBytes: 1 << 40,
+	ShelfPosts: 100_000, ShelfBytes: 1 << 40, Boxes: 1 << 20, BoxesNear: 1 << 20, BoxesFar: 1 << 20,
+}
+
+func newStack(t testing.TB, listen string, limits mailbox.Limits) *stack {
+	t.Helper()
+	s, err := Open(Config{Folder: t.TempDir(), MinFree: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := identity.GenerateTransportKey()
+	host, err := p2p.New(p2p.Config{Role: p2p.Relay, Key: key, Local: true, Diversity: -1, Listen: []string{listen}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := mailbox.New(mailbox.Config{Key: key, Store: s, Limits: limits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.Lane(p2p.Mailbox).Handle(server.Serve)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		for _, err := range []error{<-done, host.Close(), s.Close()} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return &stack{s, server, host, mailbox.Place{Relay: key.Public(), Addrs: host.Addrs()}}
+}
+
+// device is somebody with a node of their own, and a box.
+type device struct {
+	c    *mailbox.Client
+	key  identity.BoxPrivateKey
+	mint mailbox.Mint
+	at   mailbox.Place
+}
+
+func (s *stack) device(t testing.TB, kind mailbox.Kind) *device {
+	t.Helper()
+	host, err := p2p.New(p2p.Config{Listen: []string{}, Local: true, Diversity: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &device{c: mailbox.NewClient(host.Lane(p2p.Mailbox)), at: s.at}
+	t.Cleanup(func() {
+		d.c.Shut()
+		if err := host.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	d.open(t, kind)
+	return d
+}
+
+// open gives the device another box.
+func (d *device) open(t testing.TB, kind mailbox.Kind) {
+	t.Helper()
+	secret := mailbox.NewSecret()
+	d.key = identity.GenerateBoxKey()
+	d.mint = secret.Mint(d.at.Relay, d.key.Public())
+	if _, err := d.c.Open(context.Background(), d.at, d.key, mailbox.Opening{Kind: kind, Secret: secret}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (d *device) token() mailbox.Token {
+	return d.mint.Token(mailbox.NewClass(), time.Now().Add(time.Hour), 0, 0)
+}
+
+// letter returns a post of 1 KiB.
+func letter() []byte {
+	b := make([]byte, 1024)
+	rand.Read(b)
+	return b
+}
+
+// transports are what the benchmarks run over.
+var transports = map[string]string{"quic": "/ip4/127.0.0.1/udp/0/quic-v1", "tcp": "/ip4/127.0.0.1/tcp/0"}
+
+// BenchmarkStackPut is 64 senders, each a node of its own, with 8 posts of 1 KiB in flight each, through client, Noise or
+// QUIC over loopback, server and store, synced before the receipt, which is verified; against bare Badger with groups of
+// 256 and two committers, in the same run. Clients and relay share the machine.
+func BenchmarkStackPut(b *testing.B) {
+	for name, listen := range transports {
+		b.Run(name, func(b *testing.B) {
+			const senders, flight = 64, 8
+			s := newStack(b, listen, wide)
+			type sender struct {
+				*device
+				token mailbox.Token
+			}
+			var all []sender
+			for range senders {
+				d := s.device(b, mailbox.Shelf)
+				all = append(all, sender{d, d.token()})
+			}
+			groups := s.server.Stats().Groups
+			b.SetBytes(1024)
+			b.ResetTimer()
+			var n atomic.Int64
+			var group sync.WaitGroup
+			for _, d := range all {
+				for range flight {
+					group.Go(func() {
+						for n.Add(1) <= int64(b.N) {
+							if _, err := d.c.Put(b.Context(), d.at, d.key.Public(), letter(), d.token); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+			}
+			group.Wait()
+			b.StopTimer()
+			took := b.Elapsed()
+			floor := bare(b, b.N)
+			b.ReportMetric(float64(b.N)/took.Seconds(), "puts/s")
+			b.ReportMetric(float64(b.N)/floor.Seconds(), "badger-puts/s")
+			b.ReportMetric(100*floor.Seconds()/took.Seconds(), "%-of-badger")
+			b.ReportMetric(float64(b.N)/float64(max(s.server.Stats().Groups-groups, 1)), "posts/sync")
+		})
+	}
+}
+
+// bare puts as many records of 1 KiB into Badger alone, with the same options, two committers and groups of 256, and tells how
+// long that took.
+func bare(b *testing.B, n int) time.Duration {
+	b.Helper()
+	s, err := Open(Config{Folder: b.TempDir(), MinFree: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	values := make([]byte, 1<<20)
+	rand.Read(values)
+	begin := time.Now()
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range 2 {
+		group.Go(func() {
+			for {
+				from := int(next.Add(256)) - 256
+				if from >= n {
+					return
+				}
+				ops := make(map[string][]byte)
+				for i := from; i < min(from+256, n); i++ {
+					at := i % 1023 << 10
+					ops[string(at2(i))] = values[at : at+1024 : at+1024]
+				}
+				if err := s.badger.commit(ops); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return time.Since(begin)
+}
+
+// at2 returns a key of 24 bytes, in random order.
+func at2(i int) []byte {
+	name := mailbox.NameOf(strconv.AppendInt(nil, int64(i), 10))
+	return at(filler, name[:23])
+}
+
+// BenchmarkStackDrain fetches and acks boxes of 1,000 posts of 1 KiB, eight owners at a time; the ack is synced.
+func BenchmarkStackDrain(b *testing.B) {
+	for name, listen := range transports {
+		b.Run(name, func(b *testing.B) {
+			const owners, each = 8, 1000
+			s := newStack(b, listen, wide)
+			var all []*device
+			for range owners {
+				all = append(all, s.device(b, mailbox.Shelf))
+			}
+			read := 0
+			for b.Loop() {
+				b.StopTimer()
+				for _, d := range all {
+					d.fill(b, s, each)
+				}
+				b.StartTimer()
+				var group sync.WaitGroup
+				for _, d := range all {
+					group.Go(func() { d.drain(b, each) })
+				}
+				group.Wait()
+				read += owners * each
+			}
+			b.ReportMetric(float64(read)/b.Elapsed().Seconds(), "posts/s")
+		})
+	}
+}
+
+// fill puts posts into the device's box, past the network.
+func (d *device) fill(b *testing.B, s *stack, n int) {
+	b.Helper()
+	all := make([]mailbox.Deposit, n)
+	for i := range all {
+		post := letter()
+		all[i] = mailbox.Deposit{Box: d.key.Public(), Name: mailbox.NameOf(post), Bytes: post, Until: 1 << 30}
+	}
+	for _, k := range s.store.Put(context.Background(), all) {
+		if k.Err != nil {
+			b.Fatal(k.Err)
+		}
+	}
+}
+
+// drain fetches all, and acks all that came.
+func (d *device) drain(b *testing.B, want int) {
+	b.Helper()
+	var names []mailbox.Name
+	_, err := d.c.Fetch(b.Context(), d.at, mailbox.Reader{Key: d.key}, mailbox.Cursor{}, func(m mailbox.Batch) error {
+		for _, p := range m.Posts {
+			names = append(names, p.Name)
+		}
+		return nil
+	})
+	if err == nil {
+		err = d.c.Ack(b.Context(), d.at, d.key, names...)
+	}
+	if err != nil || len(names) != want {
+		b.Errorf("%d posts of %d: %v", len(names), want, err)
+	}
+}
+
+// BenchmarkStackWake is from a put until the owner, who listens, has the post.
+func BenchmarkStackWake(b *testing.B) {
+	for name, listen := range transports {
+		b.Run(name, func(b *testing.B) {
+			s := newStack(b, listen, wide)
+			owner, sender := s.device(b, mailbox.Shelf), s.device(b, mailbox.Shelf)
+			token, got := owner.token(), make(chan int, 64)
+			ctx, cancel := context.WithCancel(b.Context())
+			var group sync.WaitGroup
+			group.Go(func() {
+				_ = owner.c.Listen(ctx, owner.at, mailbox.Reader{Key: owner.key}, mailbox.Cursor{}, func(m mailbox.Batch) error {
+					got <- len(m.Posts)
+					return nil
+				})
+			})
+			defer group.Wait()
+			defer cancel()
+			<-got
+			var took []time.Duration
+			for b.Loop() {
+				begin := time.Now()
+				group.Go(func() {
+					if _, err := sender.c.Put(b.Context(), sender.at, owner.key.Public(), letter(), token); err != nil {
+						b.Error(err)
+					}
+				})
+				for <-got == 0 { //nolint:revive // that it caught up is said in between
+				}
+				took = append(took, time.Since(begin))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1e3, "p50-ms")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1e3, "p99-ms")
+		})
+	}
+}
+
+// anonymous returns how many bytes of memory this process has that no file stands behind.
+func anonymous(b *testing.B) int64 {
+	b.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Skip("memory is read from Linux")
+	}
+	_, rest, _ := strings.Cut(string(status), "RssAnon:")
+	n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	runtime.KeepAlive(status)
+	return n << 10
+}
+
+// BenchmarkMillion keeps a million posts of 1 KiB in 100,000 boxes, opens the store anew, reads and acks all, and tidies.
+// LINNET_MILLION=1 has it do so; it takes minutes and 3 GiB. Otherwise it is a hundredth of that.
+func BenchmarkMillion(b *testing.B) {
+	boxes, each := 1000, 10
+	if os.Getenv("LINNET_MILLION") != "" {
+		boxes = 100_000
+	}
+	for b.Loop() {
+		folder := b.TempDir()
+		s, err := Open(Config{Folder: folder, MinFree: 1})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var group sync.WaitGroup
+		for part := range 64 {
+			group.Go(func() {
+				for i := part; i < boxes; i += 64 {
+					makeBox(b, s, i)
+				}
+			})
+		}
+		group.Wait()
+		begin, most := time.Now(), int64(0)
+		for range each {
+			for from := 0; from < boxes; from += 250 {
+				all := make([]mailbox.Deposit, 250)
+				for i := range all {
+					post := letter()
+					all[i] = mailbox.Deposit{Box: boxID(from + i), Name: mailbox.NameOf(post), Bytes: post, Until: 1 << 30}
+				}
+				for _, k := range s.Put(b.Context(), all) {
+					if k.Err != nil {
+						b.Fatal(k.Err)
+					}
+				}
+			}
+			most = max(most, anonymous(b))
+		}
+		total := float64(boxes * each)
+		b.ReportMetric(total/time.Since(begin).Seconds(), "puts/s")
+		b.ReportMetric(float64(most)/(1<<20), "anon-MiB-putting")
+		full := float64(s.badger.size())
+		b.ReportMetric(full/(1<<20), "disk-MiB")
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		begin = time.Now()
+		if s, err = Open(Config{Folder: folder, MinFree: 1}); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(time.Since(begin).Seconds(), "restart-s")
+		runtime.GC()
+		b.ReportMetric(float64(anonymous(b))/(1<<20), "anon-MiB-restarted")
+		begin = time.Now()
+		for i := range boxes {
+			posts, err := s.Fetch(b.Context(), boxID(i), 0, 1000, 1<<20)
+			if err != nil || len(posts) != each {
+				b.Fatal(len(posts), err)
+			}
+			group.Go(func() {
+				names := make([]mailbox.Name, len(posts))
+				for i, p := range posts {
+					names[i] = p.Name
+				}
+				if _, err := s.Ack(b.Context(), boxID(i), names); err != nil {
+					b.Error(err)
+				}
+			})
+			if i%256 == 255 {
+				group.Wait()
+			}
+		}
+		group.Wait()
+		b.ReportMetric(total/time.Since(begin).Seconds(), "drains/s")
+		b.ReportMetric(float64(anonymous(b))/(1<<20), "anon-MiB-drained")
+		begin = time.Now()
+		s.background.Wait()
+		if err := s.Tidy(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(time.Since(begin).Seconds(), "tidy-s")
+		b.ReportMetric(100*float64(s.badger.size())/full, "%-of-disk-left")
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAbuse is what contacts wait for a receipt while nobody else is there, and then while ten attackers, each on four
+// connections with 64 posts in flight and 10,000 a second at most, put into the same box: five as strangers, who do not work, and
+// five as one contact. No contact may be refused. The owner listens and acks all the while. Attackers share the machine with
+// the relay.
+func BenchmarkAbuse(b *testing.B) {
+	s := newStack(b, transports["quic"], mailbox.Limits{})
+	owner := s.device(b, mailbox.Mail)
+	box := owner.key.Public()
+	const contacts, each, attackers = 32, 150, 10
+	var people []*device
+	for range contacts {
+		people = append(people, s.device(b, mailbox.Mail))
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	group.Go(func() {
+		_ = owner.c.Listen(ctx, owner.at, mailbox.Reader{Key: owner.key}, mailbox.Cursor{}, func(m mailbox.Batch) error {
+			var names []mailbox.Name
+			for _, p := range m.Posts {
+				names = append(names, p.Name)
+			}
+			if len(names) == 0 {
+				return nil
+			}
+			return owner.c.Ack(ctx, owner.at, owner.key, names...)
+		})
+	})
+	// phase has every contact put, about a hundred times a second, and returns how long they waited, sorted.
+	phase := func() (took []time.Duration) {
+		var mu sync.Mutex
+		var group sync.WaitGroup
+		for _, d := range people {
+			token := owner.token()
+			group.Go(func() {
+				pace := time.NewTicker(10 * time.Millisecond)
+				defer pace.Stop()
+				for range each {
+					<-pace.C
+					begin := time.Now()
+					_, err := d.c.Put(b.Context(), d.at, box, letter(), token)
+					mu.Lock()
+					took = append(took, time.Since(begin))
+					mu.Unlock()
+					if err != nil {
+						b.Errorf("a contact was refused: %v", err)
+						return
+					}
+				}
+			})
+		}
+		group.Wait()
+		slices.Sort(took)
+		return took
+	}
+	ms := func(took []time.Duration, percent int) float64 {
+		return float64(took[(len(took)-1)*percent/100].Microseconds()) / 1e3
+	}
+	bad := owner.token() // of the one contact
+	var evil []*device
+	for range attackers {
+		evil = append(evil, s.device(b, mailbox.Mail))
+	}
+	for b.Loop() {
+		quiet := phase()
+		before, disk := anonymous(b), s.store.badger.size()
+		var tried, accepted atomic.Int64
+		attack, stop := context.WithCancel(ctx)
+		var attackers sync.WaitGroup
+		for i, d := range evil {
+			pace := time.NewTicker(100 * time.Microsecond)
+			defer pace.Stop()
+			for n := range 4 * 16 {
+				at := d.at
+				at.Apart = uint64(n % 4)
+				attackers.Go(func() {
+					for {
+						select {
+						case <-pace.C:
+						case <-attack.Done():
+							return
+						}
+						tried.Add(1)
+						token := bad
+						if i%2 == 0 {
+							token = mailbox.Token{}
+						}
+						if _, err := d.c.Put(attack, at, box, letter(), token); err == nil {
+							accepted.Add(1)
+						}
+					}
+				})
+			}
+		}
+		most := int64(0)
+		watch := make(chan struct{})
+		attackers.Go(func() {
+			look := time.NewTicker(50 * time.Millisecond)
+			defer look.Stop()
+			for {
+				select {
+				case <-look.C:
+					most = max(most, int64(s.server.Stats().Memory))
+				case <-watch:
+					return
+				}
+			}
+		})
+		begin := time.Now()
+		loud := phase()
+		seconds := time.Since(begin).Seconds()
+		close(watch)
+		stop()
+		attackers.Wait()
+		b.ReportMetric(ms(quiet, 50), "quiet-p50-ms")
+		b.ReportMetric(ms(quiet, 99), "quiet-p99-ms")
+		b.ReportMetric(ms(loud, 50), "abuse-p50-ms")
+		b.ReportMetric(ms(loud, 99), "abuse-p99-ms")
+		b.ReportMetric(ms(loud, 99)/ms(quiet, 99), "times-p99")
+		b.ReportMetric(float64(tried.Load())/seconds, "attacks/s")
+		b.ReportMetric(float64(accepted.Load())/seconds, "accepted/s")
+		b.ReportMetric(float64(most)/(1<<20), "relay-MiB")
+		b.ReportMetric(float64(anonymous(b)-before)/(1<<20), "grown-MiB")
+		b.ReportMetric((float64(s.store.badger.size())-float64(disk))/(1<<20), "disk-MiB")
+	}
+}
