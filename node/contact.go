@@ -76,7 +76,7 @@ func (c *contact) site(number uint8) *site {
 
 // place puts a site into a clone, if it is newer, and drops those of devices that are not active. It tells whether
 // anything changed.
-func (c *contact) place(news ...site) bool {
+func (c *contact) place(news ...site) (changed bool) {
 	sites := slices.Clone(c.Sites)
 	for _, s := range news {
 		i := slices.IndexFunc(sites, func(old site) bool { return old.Number == s.Number })
@@ -86,6 +86,8 @@ func (c *contact) place(news ...site) bool {
 		case s.Version > sites[i].Version:
 			s.keep(&sites[i])
 			sites[i] = s
+		case sites[i].permit(&s):
+			changed = true
 		}
 	}
 	active := c.view.Devices()
@@ -93,7 +95,7 @@ func (c *contact) place(news ...site) bool {
 		return !slices.ContainsFunc(active, func(d identity.Device) bool { return d.Number() == s.Number })
 	})
 	slices.SortFunc(sites, func(a, b site) int { return cmp.Compare(a.Number, b.Number) })
-	changed := !slices.EqualFunc(sites, c.Sites, func(a, b site) bool { return a.Number == b.Number && a.Version == b.Version })
+	changed = changed || !slices.EqualFunc(sites, c.Sites, func(a, b site) bool { return a.Number == b.Number && a.Version == b.Version })
 	c.Sites = sites
 	return changed
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/linnetmesh/linnet/crypto/envelope"
 	"github.com/linnetmesh/linnet/crypto/identity"
 	"github.com/linnetmesh/linnet/crypto/session"
+	"github.com/linnetmesh/linnet/mailbox"
 	"github.com/linnetmesh/linnet/node/chat"
 	"github.com/linnetmesh/linnet/node/vault"
 )
@@ -198,6 +199,31 @@ func (s *site) keep(old *site) {
 			s.Tokens[i] = t
 		}
 	}
+}
+
+// permit takes from what was told no later the tokens that are good for longer: a descriptor has none, and may come before
+// what its device said inside the session. It tells whether there were any.
+func (s *site) permit(told *site) (any bool) {
+	tokens := make([][]byte, len(s.Boxes))
+	for i, b := range s.Boxes {
+		tokens[i] = s.token(b.Box)
+		if t := told.token(b.Box); tokenEnd(t) > tokenEnd(tokens[i]) {
+			tokens[i], any = t, true
+		}
+	}
+	if any {
+		s.Tokens = tokens
+	}
+	return any
+}
+
+// tokenEnd returns until when a token is good, by the relay's clock in seconds, 0 for none.
+func tokenEnd(b []byte) uint64 {
+	t, err := mailbox.ParseToken(b)
+	if err != nil {
+		return 0
+	}
+	return t.Until
 }
 
 func (c *contact) marshal() ([]byte, error) {

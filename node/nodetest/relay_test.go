@@ -2,6 +2,8 @@ package nodetest
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,6 +207,43 @@ func TestListen(t *testing.T) {
 		}
 		w.must(dead.Start())
 		w.until("he does not come back to the first", func() bool { at := ben.listens(); return len(at) == 1 && at[0] == first })
+	})
+}
+
+// TestTokens holds that contacts put with the tokens that they were given, and not as strangers, who may put little, which is
+// kept for days only: whatever came first, the token or a descriptor.
+func TestTokens(t *testing.T) {
+	inPostWorld(t, 3, func(w *postWorld) {
+		ada, ben := w.person("Ada", w.Relays...), w.person("Ben", w.Relays...)
+		w.must(w.Befriend(w.ctx, ada, ben))
+		w.until("something waits", func() bool { return len(ada.Node.Waiting()) == 0 && len(ben.Node.Waiting()) == 0 })
+		for _, p := range []struct{ from, to *Person }{{ada, ben}, {ben, ada}} {
+			to := p.to.Node.Account()
+			w.must(p.to.Stop())
+			began := time.Now()
+			var refs []node.Ref
+			for i := range 30 {
+				refs = append(refs, w.say(p.from, to, fmt.Sprint(p.from.Name, " ", i)))
+			}
+			w.until("they are not kept", func() bool {
+				return time.Since(began) > time.Minute ||
+					!slices.ContainsFunc(refs, func(r node.Ref) bool { state, kept := p.from.is(to, r); return state != node.Kept || kept != 3 })
+			})
+			if took := time.Since(began); took > time.Minute {
+				t.Fatalf("%s's are not kept after a minute: %+v", p.from.Name, p.from.Node.Waiting())
+			}
+			m, err := p.from.Node.Message(to, refs[29])
+			w.must(err)
+			for _, k := range m.Deliveries[0].Keepers {
+				if until := time.UnixMilli(int64(k.Until)); until.Before(time.Now().Add(29 * 24 * time.Hour)) {
+					t.Errorf("kept until %v, as a stranger's", until)
+				}
+			}
+			w.must(p.to.Start(w.ctx))
+			w.until("they do not come", func() bool {
+				return p.to.shows(p.from.Node.Account(), fmt.Sprint(p.from.Name, " ", 29)) == 1 && len(p.from.Node.Waiting()) == 0
+			})
+		}
 	})
 }
 
