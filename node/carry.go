@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,10 @@ const (
 	putAgainMost  = 24 * time.Hour
 	keepFirst     = 2 * time.Second // until the next attempt where too few relays keep something
 	keepMost      = 10 * time.Minute
+	lagPatience   = 2 * time.Second  // for the other relays, once enough keep what there is
+	shunFirst     = 5 * time.Second  // a relay that did not answer is left alone; doubled
+	shunMost      = 10 * time.Minute // where others are enough
+	shunNeeded    = 30 * time.Second // where they are not
 )
 
 // Why relays do not keep a message.
@@ -57,13 +62,33 @@ type carrier struct {
 	poke       chan struct{}                             // buffered: there is something new
 	seen       map[uint64]time.Time                      // when each post was first seen here
 	left       map[uint64]map[identity.TransportKey]left // by post and relay
+	shunned    map[identity.TransportKey]shun            // relays that did not answer
+	anew       atomic.Bool                               // the network changed: none is shunned
 	generation uint32                                    // of the sessions in which they were sealed
+}
+
+// shun is until when a relay is left alone, because it did not answer: others are not to wait for it.
+type shun struct {
+	until time.Time
+	wait  time.Duration
+}
+
+// rest leaves a relay alone for a while, a longer one if others are enough.
+func (c *carrier) rest(relay identity.TransportKey, enough bool) {
+	wait := max(shunFirst, 2*c.shunned[relay].wait)
+	if enough {
+		wait = min(wait, shunMost)
+	} else {
+		wait = min(wait, shunNeeded)
+	}
+	c.shunned[relay] = shun{time.Now().Add(wait), wait}
 }
 
 func newCarrier(k *courier) *carrier {
 	return &carrier{
 		k: k, poke: make(chan struct{}, 1),
 		seen: make(map[uint64]time.Time), left: make(map[uint64]map[identity.TransportKey]left),
+		shunned: make(map[identity.TransportKey]shun),
 	}
 }
 
@@ -135,6 +160,17 @@ func (c *carrier) round(ctx context.Context) (next time.Duration, err error) {
 	}
 	next = putAgainFirst
 	now := time.Now()
+	if c.anew.Swap(false) {
+		clear(c.shunned)
+	}
+	for relay, s := range c.shunned {
+		if !slices.ContainsFunc(boxes, func(b descriptor.Box) bool { return b.Relay == relay }) {
+			delete(c.shunned, relay)
+		} else if again := s.until.Sub(now); again > 0 && n.queues.size(k.to) > 0 {
+			next = min(next, again)
+		}
+	}
+	need, lacking := min(chat.Keepers, len(boxes)), false
 	waits := make(map[uint64]bool)
 	var failed error
 	for cursor := uint64(0); ctx.Err() == nil; {
@@ -157,6 +193,8 @@ func (c *carrier) round(ctx context.Context) (next time.Duration, err error) {
 			}
 			if c.unsettled(number, boxes, now) {
 				todo = append(todo, number)
+			} else {
+				lacking = lacking || c.keepers(number) < need
 			}
 		}
 		if len(todo) > 0 {
@@ -169,6 +207,9 @@ func (c *carrier) round(ctx context.Context) (next time.Duration, err error) {
 			}
 		}
 	}
+	if failed == nil && lacking { // all that could keep it are left alone for now
+		failed = errNoRelay
+	}
 	for number := range c.seen {
 		if !waits[number] && failed == nil {
 			delete(c.seen, number)
@@ -180,7 +221,12 @@ func (c *carrier) round(ctx context.Context) (next time.Duration, err error) {
 
 // unsettled tells whether some relay is to be given a post, the first time or again.
 func (c *carrier) unsettled(number uint64, boxes []descriptor.Box, now time.Time) bool {
-	return slices.ContainsFunc(boxes, func(b descriptor.Box) bool { return c.left[number][b.Relay].due(now) })
+	return slices.ContainsFunc(boxes, func(b descriptor.Box) bool { return c.due(number, b.Relay, now) })
+}
+
+// due tells whether a relay is to be given a post now.
+func (c *carrier) due(number uint64, relay identity.TransportKey, now time.Time) bool {
+	return c.left[number][relay].due(now) && !now.Before(c.shunned[relay].until)
 }
 
 // custody is what one relay signed for.
@@ -209,80 +255,117 @@ func (c *carrier) leave(ctx context.Context, numbers []uint64, s *site, boxes []
 		}
 		posts = append(posts, p)
 	}
-	var mu sync.Mutex
-	signed := make(map[uint64][]custody)
+	need := min(chat.Keepers, len(boxes))
 	var why error
-	var all sync.WaitGroup
+	results := make(chan putResult)
+	running := 0
+	putting, cancel := context.WithTimeout(ctx, putPatience)
+	defer cancel()
 	for _, box := range boxes {
 		var some []*post
 		for _, p := range posts {
-			if c.left[p.number][box.Relay].due(time.Now()) {
+			if c.due(p.number, box.Relay, time.Now()) {
 				some = append(some, p)
 			}
 		}
 		if len(some) == 0 {
 			continue
 		}
-		all.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, putPatience)
-			defer cancel()
-			g, ctx := errgroup.WithContext(ctx)
-			g.SetLimit(putsAtOnce)
-			for _, p := range some {
-				g.Go(func() error {
-					until, err := n.mail.put(ctx, k.to, box, s.token(box.Box), p.Envelope)
-					mu.Lock()
-					defer mu.Unlock()
-					if err == nil {
-						signed[p.number] = append(signed[p.number], custody{box.Relay, until})
-					} else if ctx.Err() == nil || why == nil {
-						why = err
-					}
-					if errors.Is(err, errUnreachable) {
-						return err // nor will it take the others
-					}
-					return nil
-				})
-			}
-			_ = g.Wait()
-		})
+		running++
+		n.couriers.group.Go(func() { results <- c.putAll(putting, s, box, some) })
 	}
-	all.Wait()
-	need := min(chat.Keepers, len(boxes))
-	if len(signed) > 0 {
-		if err := n.run(ctx, func(t *turn) error {
-			for _, p := range posts {
-				if err := t.custody(k.to, p.number, need, signed[p.number]); err != nil {
-					return t.fail(err)
+	var stored error
+	hold := time.AfterFunc(putPatience, cancel)
+	defer hold.Stop()
+	for ; running > 0; running-- {
+		r := <-results
+		if r.err != nil && (why == nil || !errors.Is(r.err, context.Canceled)) {
+			why = r.err
+		}
+		if len(r.signed) > 0 {
+			if err := n.run(ctx, func(t *turn) error {
+				for _, p := range posts {
+					if until, ok := r.signed[p.number]; ok {
+						if err := t.custody(k.to, p.number, need, []custody{{r.relay, until}}); err != nil {
+							return t.fail(err)
+						}
+					}
 				}
+				return nil
+			}); err != nil {
+				stored = errors.Join(stored, err)
+				continue
 			}
-			return nil
-		}); err != nil {
-			return err
+			delete(c.shunned, r.relay)
+			for number := range r.signed {
+				was := c.left[number][r.relay]
+				c.left[number][r.relay] = left{at: time.Now(), times: was.times + boolInt(!was.at.IsZero())}
+			}
+		}
+		if errors.Is(r.err, errUnreachable) || r.err != nil && putting.Err() != nil {
+			c.rest(r.relay, len(boxes)-len(c.shunned) > need)
+		}
+		if !c.short(posts, need) { // what is missing is but more
+			hold.Reset(lagPatience)
 		}
 	}
-	short := false
-	for _, p := range posts {
-		for _, got := range signed[p.number] {
-			was := c.left[p.number][got.relay]
-			c.left[p.number][got.relay] = left{at: time.Now(), times: was.times + boolInt(!was.at.IsZero())}
-		}
-		has := 0
-		for _, l := range c.left[p.number] {
-			has += boolInt(!l.at.IsZero())
-		}
-		short = short || has < need
+	if stored != nil {
+		return stored
 	}
 	switch {
-	case !short:
+	case !c.short(posts, need):
 		return nil
-	case len(signed) == 0 && (why == nil || errors.Is(why, errUnreachable)):
-		return errNoRelay
-	case why == nil:
+	case why == nil || errors.Is(why, errUnreachable) || errors.Is(why, context.Canceled):
 		return errNoRelay
 	default:
 		return why
 	}
+}
+
+// short tells whether too few relays keep some of these.
+func (c *carrier) short(posts []*post, need int) bool {
+	return slices.ContainsFunc(posts, func(p *post) bool { return c.keepers(p.number) < need })
+}
+
+// keepers counts the relays that signed for a post.
+func (c *carrier) keepers(number uint64) (count int) {
+	for _, l := range c.left[number] {
+		count += boolInt(!l.at.IsZero())
+	}
+	return count
+}
+
+// putResult is which posts a relay signed for, and until when it keeps each.
+type putResult struct {
+	relay  identity.TransportKey
+	signed map[uint64]time.Time
+	err    error // of the others
+}
+
+// putAll puts posts into one box.
+func (c *carrier) putAll(ctx context.Context, s *site, box descriptor.Box, posts []*post) putResult {
+	r := putResult{relay: box.Relay, signed: make(map[uint64]time.Time)}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(putsAtOnce)
+	for _, p := range posts {
+		g.Go(func() error {
+			until, err := c.k.n.mail.put(ctx, c.k.to, box, s.token(box.Box), p.Envelope)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				r.signed[p.number] = until
+			} else if r.err == nil {
+				r.err = err
+			}
+			if errors.Is(err, errUnreachable) {
+				return err // nor will it take the others
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	return r
 }
 
 // ready returns a post that can be left: sealed in the session there is, or in one that is begun with what the device's
@@ -336,9 +419,14 @@ func (c *carrier) begin(ctx context.Context, s *site, boxes []descriptor.Box) er
 		return err
 	}
 	why := errNoRelay
+	boxes = slices.Clone(boxes)
+	slices.SortStableFunc(boxes, func(a, b descriptor.Box) int { return c.shunned[a.Relay].until.Compare(c.shunned[b.Relay].until) })
 	for _, box := range boxes {
 		base, part, err := n.mail.bundle(ctx, k.to, box, s.token(box.Box))
 		if err != nil {
+			if errors.Is(err, errUnreachable) {
+				c.rest(box.Relay, true)
+			}
 			why = err
 			continue
 		}

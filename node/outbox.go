@@ -170,6 +170,7 @@ func (c *couriers) hurry() {
 	}
 	for _, k := range c.by {
 		k.prod(k.rush)
+		k.carrier.anew.Store(true)
 		k.prod(k.carrier.poke)
 	}
 }

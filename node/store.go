@@ -203,18 +203,18 @@ func (s *site) keep(old *site) {
 
 // permit takes from what was told no later the tokens that are good for longer: a descriptor has none, and may come before
 // what its device said inside the session. It tells whether there were any.
-func (s *site) permit(told *site) (any bool) {
+func (s *site) permit(told *site) (more bool) {
 	tokens := make([][]byte, len(s.Boxes))
 	for i, b := range s.Boxes {
 		tokens[i] = s.token(b.Box)
 		if t := told.token(b.Box); tokenEnd(t) > tokenEnd(tokens[i]) {
-			tokens[i], any = t, true
+			tokens[i], more = t, true
 		}
 	}
-	if any {
+	if more {
 		s.Tokens = tokens
 	}
-	return any
+	return more
 }
 
 // tokenEnd returns until when a token is good, by the relay's clock in seconds, 0 for none.

@@ -314,10 +314,10 @@ other device alone; kept by relays that signed for it.`, 1, 1, func(ctx context.
 							lead = "; kept by"
 						}
 					}
-					fmt.Fprintf(w, "%s %s", lead, k.Relay[:min(8, len(k.Relay))])
-				}
-				if d.Until != nil {
-					fmt.Fprintf(w, " until %s", d.Until.Local().Format("2 Jan"))
+					fmt.Fprintf(w, "%s %s", lead, shortRelay(k.Relay))
+					if day := k.Until.Local().Format("2 Jan"); i == len(d.Kept)-1 || day != d.Kept[i+1].Until.Local().Format("2 Jan") {
+						fmt.Fprintf(w, " until %s", day)
+					}
 				}
 				if d.Why != "" {
 					fmt.Fprintf(w, ": %s", line1(d.Why))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,6 +49,13 @@ func (t *talk) addRelay(ctx context.Context, address string) error {
 	return t.say(all, func(w io.Writer) { printRelays(w, all.Relays, time.Now()) })
 }
 
+// shortRelay is what people see of a relay's ID, and name it by: the first characters in which IDs differ.
+func shortRelay(id string) string {
+	const same, shown = "linnetnode1qyq", 8
+	id = strings.TrimPrefix(id, same)
+	return id[:min(shown, len(id))]
+}
+
 func printRelays(w io.Writer, all []api.Relay, now time.Time) {
 	if len(all) == 0 {
 		fmt.Fprintln(w, "None: post waits on this device until yours and the other are awake together.")
@@ -72,6 +80,6 @@ func printRelays(w io.Writer, all []api.Relay, now time.Time) {
 		if r.Seen != nil && !r.Connected {
 			text += ", last heard " + when(*r.Seen, now)
 		}
-		fmt.Fprintf(w, "%s  %s\n", r.ID[:min(16, len(r.ID))], text)
+		fmt.Fprintf(w, "%s  %s\n", shortRelay(r.ID), text)
 	}
 }

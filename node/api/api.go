@@ -128,13 +128,13 @@ type Delivery struct {
 
 // Keeper is a relay that signed that it keeps a message.
 type Keeper struct {
-	Relay string    `json:"relay" doc:"transport key, hex"`
+	Relay string    `json:"relay" doc:"transport key, linnetnode1…"`
 	Until time.Time `json:"until"`
 }
 
 // Relay is a relay that keeps post for this device, or may.
 type Relay struct {
-	ID        string     `json:"id" doc:"transport key, hex"`
+	ID        string     `json:"id" doc:"transport key, linnetnode1…"`
 	Addresses []string   `json:"addresses,omitempty"`
 	State     string     `json:"state" enum:"allowed,used,leaving" doc:"leaving: nobody is told of it any more, and it is looked into until all post there has expired"`
 	Since     time.Time  `json:"since" doc:"of the state"`

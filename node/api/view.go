@@ -143,11 +143,11 @@ func (a *at) viewCustody() (*Custody, error) {
 	return out, err
 }
 
-// relay returns the relay whose ID begins so.
+// relay returns the relay with this ID, or whose ID has this part.
 func (a *at) relay(id string) (key node.TransportKey, err error) {
 	found := 0
 	for _, r := range a.Relays() {
-		if strings.HasPrefix(r.Key.String(), strings.ToLower(id)) {
+		if strings.Contains(r.Key.String(), strings.ToLower(id)) {
 			key = r.Key
 			found++
 		}
@@ -158,7 +158,7 @@ func (a *at) relay(id string) (key node.TransportKey, err error) {
 	case 1:
 		return key, nil
 	default:
-		return key, problem(http.StatusConflict, CodeAmbiguous, "linnet relay", "several relays begin with that")
+		return key, problem(http.StatusConflict, CodeAmbiguous, "linnet relay", "several relays have that in their ID")
 	}
 }
 
