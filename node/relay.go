@@ -72,7 +72,7 @@ func (s RelayState) String() string {
 // relayBody is how a relay is stored, in the drawer of peers, under 'r' ‖ its transport key.
 type relayBody struct {
 	State   RelayState       `cbor:"1,keyasint"`
-	Addrs   [][]byte         `cbor:"2,keyasint" max:"4" each:"64"`
+	Addrs   [][]byte         `cbor:"2,keyasint" max:"6" each:"64"`
 	Box     []byte           `cbor:"3,keyasint,omitempty" max:"32"` // the box's private key
 	Secret  []byte           `cbor:"4,keyasint,omitempty" max:"32"` // that owner and relay share: tokens are made under it
 	Since   uint64           `cbor:"5,keyasint"`                    // ms: of this state

@@ -1,6 +1,7 @@
 package nodetest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -244,6 +245,25 @@ func TestTokens(t *testing.T) {
 				return p.to.shows(p.from.Node.Account(), fmt.Sprint(p.from.Name, " ", 29)) == 1 && len(p.from.Node.Waiting()) == 0
 			})
 		}
+	})
+}
+
+// TestManyAddresses adds a relay with as many network addresses as its text may have, as one with IPv4 and IPv6 and all
+// transports has.
+func TestManyAddresses(t *testing.T) {
+	inPostWorld(t, 1, func(w *postWorld) {
+		ada := w.person("Ada")
+		a, err := mailbox.ParseAddress(w.Relays[0].Address())
+		w.must(err)
+		for i := byte(0); len(a.Addrs) < mailbox.MaxAddrs; i++ {
+			a.Addrs = append(a.Addrs, bytes.Repeat([]byte{i}, mailbox.MaxAddr))
+		}
+		_, err = ada.Node.AddRelay(w.ctx, a.String())
+		w.must(err)
+		w.until("it is not ready", func() bool { r := ada.Node.Relays(); return len(r) == 1 && r[0].Ready })
+		w.must(ada.Stop())
+		w.must(ada.Start(w.ctx))
+		w.until("it is not ready again", func() bool { r := ada.Node.Relays(); return len(r) == 1 && r[0].Ready })
 	})
 }
 
