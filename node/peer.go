@@ -211,7 +211,7 @@ func (p *peer) seal(o *post, s *sealing) error {
 	if !p.usable(s.now) {
 		return errNoSession
 	}
-	if o.Sequence == 0 {
+	if o.Sequence == 0 && !o.Light {
 		p.sent++
 		o.Sequence = p.sent
 	}

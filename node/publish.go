@@ -359,6 +359,8 @@ func (t *turn) moved() {
 	s := t.getSelf().clone()
 	s.Record = max(s.Record+1, millisOf(t.now))
 	t.putSelf(s)
+	t.moves = true
+	clear(t.told)
 	t.after(func() { clear(t.n.sites) })
 }
 
@@ -366,13 +368,17 @@ func (t *turn) moved() {
 // once, until that changes.
 func (t *turn) tellSite(d device) error {
 	c := t.contact(d.account)
-	if c == nil || c.State != Accepted && c.State != myself || t.peer(d) == nil || t.n.sites[d] {
+	if c == nil || c.State != Accepted && c.State != myself || t.peer(d) == nil || t.told[d] || t.n.sites[d] && !t.moves {
 		return nil
 	}
 	where := t.n.ownSite(t.getSelf(), d, t.now)
 	if where.Transport.IsZero() && len(where.Boxes) == 0 {
 		return nil
 	}
+	if t.told == nil {
+		t.told = make(map[device]bool)
+	}
+	t.told[d] = true
 	t.after(func() { t.n.sites[d] = true })
 	return t.signalTo(d, &signal{Site: &where})
 }

@@ -164,9 +164,10 @@ func read(b []byte) (r reading) {
 	return r
 }
 
-// id returns what names the message, zero if there is none that can be read.
+// id returns what names the message, zero if there is none that can be read, or nobody waits for word that it came: of
+// three relays that keep it, two bring a duplicate, and each word of one would be answered by words of its duplicates.
 func (r *reading) id() chat.ID {
-	if r.message == nil {
+	if r.message == nil || !wantsWord(r.message) {
 		return chat.ID{}
 	}
 	return r.message.ID
@@ -447,6 +448,11 @@ func (n *Node) take(t *turn, p *peer, c *contact, in *envelope.Inner, r *reading
 	t.clocks[id] = clock.Witness(m.Time, t.now)
 	if err := t.apply(partner, m, author); err != nil {
 		return t.fail(err)
+	}
+	if len(n.ownBoxes()) > 0 { // who never says anything to it must not be a stranger's post for ever
+		if err := t.tellSite(p.device); err != nil {
+			return t.fail(err)
+		}
 	}
 	return nil
 }

@@ -89,6 +89,8 @@ type turn struct {
 	then   []func()
 	wake   map[device]bool
 	took   map[device][]chat.ID // what came by a relay, to be confirmed
+	moves  bool                 // who was told before where this device is was told something older
+	told   map[device]bool      // where this device is, since
 }
 
 // run submits an operation and waits until what it changed is durable.

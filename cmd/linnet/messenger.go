@@ -47,16 +47,19 @@ func openNode(s settings) (_ *messenger, err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	if m.vault, err = vault.Open(vault.Config{Folder: s.Folder, Passphrase: s.Passphrase, Mobile: s.Host.Role == p2p.Mobile, Log: s.Log}); err != nil {
-		return nil, fmt.Errorf("opening the vault: %w", err)
-	}
-	if s.Name != "" {
-		if err := node.Create(m.vault, s.Name, time.Now()); err != nil && !errors.Is(err, node.ErrAccountExists) {
-			return nil, fmt.Errorf("making an account: %w", err)
+	var g errgroup.Group // side by side, as each takes as long as the other
+	g.Go(func() (err error) {
+		m.vault, err = openVault(s)
+		return err
+	})
+	g.Go(func() (err error) {
+		if m.Host, err = p2p.New(s.Host); err != nil {
+			return fmt.Errorf("opening the network: %w", err)
 		}
-	}
-	if m.Host, err = p2p.New(s.Host); err != nil {
-		return nil, fmt.Errorf("opening the network: %w", err)
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
 	}
 	c := node.Config{
 		Vault:     m.vault,
@@ -74,6 +77,21 @@ func openNode(s settings) (_ *messenger, err error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// openVault opens the vault, and makes an account if there is none and it has a name. The vault is not nil if it is open,
+// also beside an error.
+func openVault(s settings) (*vault.Vault, error) {
+	v, err := vault.Open(vault.Config{Folder: s.Folder, Passphrase: s.Passphrase, Mobile: s.Host.Role == p2p.Mobile, Log: s.Log})
+	if err != nil {
+		return nil, fmt.Errorf("opening the vault: %w", err)
+	}
+	if s.Name != "" {
+		if err := node.Create(v, s.Name, time.Now()); err != nil && !errors.Is(err, node.ErrAccountExists) {
+			return v, fmt.Errorf("making an account: %w", err)
+		}
+	}
+	return v, nil
 }
 
 // bootPatience is how long a node waits for the network before it talks. What it publishes before would be lost, and

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"iter"
 	"slices"
 	"sync"
 
@@ -83,6 +84,29 @@ func (m *Memory) Damage(id mailbox.BoxID, name mailbox.Name) bool {
 	b.Lost++
 	m.lost++
 	return true
+}
+
+// Posts returns the posts that lie in boxes, as they are now, in no order.
+func (m *Memory) Posts() iter.Seq2[mailbox.BoxID, mailbox.Name] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	type post struct {
+		box  mailbox.BoxID
+		name mailbox.Name
+	}
+	var all []post
+	for id, b := range m.boxes {
+		for _, p := range b.posts {
+			all = append(all, post{id, p.Name})
+		}
+	}
+	return func(yield func(mailbox.BoxID, mailbox.Name) bool) {
+		for _, p := range all {
+			if !yield(p.box, p.name) {
+				return
+			}
+		}
+	}
 }
 
 // enter begins a call, and finds its box, if it has one. The caller holds mu.

@@ -20,7 +20,7 @@ func (Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "chat.Secret") }
 // Plaintext is what the ratchet encrypts for one device: the message, which is the same for all, and what is said to
 // this device alone. Without a message it tells only how far each has come.
 type Plaintext struct {
-	Sequence uint64           `cbor:"1,keyasint"`           // of this sender device to this device: 1, 2, 3, … without a gap, below 2^63
+	Sequence uint64           `cbor:"1,keyasint"`           // of this sender device to this device: 1, 2, 3, … without a gap, below 2^63; 0: it does not count, and may be lost
 	Seen     uint64           `cbor:"2,keyasint,omitempty"` // the highest sequence that came from the other device, 0 for none
 	Secret   Secret           `cbor:"3,keyasint,omitempty"` // in first messages
 	Copy     *Copy            `cbor:"4,keyasint,omitempty"` // in what goes to the sender's own devices
@@ -72,7 +72,7 @@ func ParsePlaintext(b []byte) (*Plaintext, error) {
 }
 
 func (p *Plaintext) check() error {
-	if p.Sequence == 0 || p.Sequence > math.MaxInt64 || p.Seen > math.MaxInt64 {
+	if p.Sequence > math.MaxInt64 || p.Seen > math.MaxInt64 {
 		return fmt.Errorf("%w: sequence", ErrMessage)
 	}
 	if p.Copy == nil {

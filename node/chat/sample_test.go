@@ -98,6 +98,7 @@ func samples() []sample {
 func plaintexts() map[string]Plaintext {
 	return map[string]Plaintext{
 		"heads":  {Sequence: 1000, Seen: 999},
+		"light":  {Seen: 5, Message: []byte{0xa0}},
 		"first":  {Sequence: 1, Secret: fill(0x55), Message: []byte{0xa0}},
 		"second": {Sequence: 2, Seen: 1, Message: []byte{0xa0}},
 		"copy": {Sequence: 7, Seen: 6, Message: []byte{0xa0}, Copy: &Copy{

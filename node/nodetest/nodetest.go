@@ -165,7 +165,7 @@ func (w *World) Until(ctx context.Context, is func() bool) error {
 }
 
 // Part parts the network: only people of one group reach each other, and whoever no group names is one group more. Each
-// group has its share of the nodes that serve the DHT. Who restarts stays in their group. It replaces an earlier
+// group has its share of the nodes that serve the DHT, and of the relays. Who restarts stays in their group. It replaces an earlier
 // partition.
 func (w *World) Part(groups ...[]*Person) {
 	w.parts = groups
@@ -178,6 +178,11 @@ func (w *World) Part(groups ...[]*Person) {
 	for i, s := range w.Servers {
 		if at := i % (len(groups) + 1); at < len(groups) {
 			hosts[at] = append(hosts[at], s)
+		}
+	}
+	for i, r := range w.Relays {
+		if at := i % (len(groups) + 1); at < len(groups) && r.Host != nil {
+			hosts[at] = append(hosts[at], r.Host)
 		}
 	}
 	w.Net.Partition(hosts...)

@@ -24,6 +24,8 @@ type Relay struct {
 	Limits mailbox.Limits
 	// Now, if it is set, is the relay's clock: at the next Start.
 	Now func() time.Time
+	// Kept, if it is set, is called with each post that the store keeps durably, before the relay signs for it.
+	Kept func(mailbox.Deposit)
 
 	w     *World
 	stop  context.CancelFunc // nil while down
@@ -49,15 +51,19 @@ func (r *Relay) Start() error {
 		h = r.w.Net.Reopen(h)
 	}
 	h.SetServer(true)
-	s, err := mailbox.New(mailbox.Config{Key: h.PrivateKey(), Store: r.Store, Publish: h, Limits: r.Limits, Now: r.Now, Log: r.w.Log})
+	s, err := mailbox.New(mailbox.Config{Key: h.PrivateKey(), Store: &ledger{r.Store, r.Kept}, Publish: h, Limits: r.Limits, Now: r.Now, Log: r.w.Log})
 	if err != nil {
 		h.Close()
 		return fmt.Errorf("nodetest: %w", err)
 	}
 	h.Lane(MailboxLane).Handle(s.Serve)
+	r.Host = h
+	if r.w.parts != nil {
+		r.w.Part(r.w.parts...)
+	}
 	r.w.Join(context.Background(), h)
 	ctx, cancel := context.WithCancel(context.Background())
-	r.Host, r.Server, r.stop, r.ended = h, s, cancel, make(chan error, 1)
+	r.Server, r.stop, r.ended = s, cancel, make(chan error, 1)
 	go func() { r.ended <- s.Run(ctx) }()
 	return nil
 }
@@ -93,6 +99,22 @@ func (r *Relay) Address() string {
 		}
 	}
 	return a.String()
+}
+
+// ledger is a store that tells what it keeps.
+type ledger struct {
+	mailbox.Store
+	kept func(mailbox.Deposit)
+}
+
+func (l *ledger) Put(ctx context.Context, posts []mailbox.Deposit) []mailbox.Kept {
+	out := l.Store.Put(ctx, posts)
+	for i, k := range out {
+		if l.kept != nil && k.Err == nil {
+			l.kept(posts[i])
+		}
+	}
+	return out
 }
 
 // closeRelays ends all relays.

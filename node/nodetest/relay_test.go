@@ -403,3 +403,38 @@ func TestFullBox(t *testing.T) {
 		w.until("ben does not get all", func() bool { return ben.shows(a, "again") == 30 })
 	})
 }
+
+// TestSilence has two people with three relays talk and then say nothing: soon nothing travels any more, though relays
+// bring all that was said several times.
+func TestSilence(t *testing.T) {
+	inPostWorld(t, 3, func(w *postWorld) {
+		ada, ben := w.person("Ada", w.Relays...), w.person("Ben", w.Relays...)
+		w.must(w.Befriend(w.ctx, ada, ben))
+		a, b := ada.Node.Account(), ben.Node.Account()
+		w.must(ben.Stop())
+		ref := w.say(ada, b, "asleep?")
+		w.until("it is not kept", func() bool { state, _ := ada.is(b, ref); return state == node.Kept })
+		w.must(ada.Stop())
+		w.must(ben.Start(w.ctx))
+		w.until("ben does not get it", func() bool { return ben.shows(a, "asleep?") == 1 })
+		w.say(ben, a, "not any more")
+		time.Sleep(time.Minute)
+		w.must(ben.Stop())
+		w.must(ada.Start(w.ctx))
+		w.until("ada does not know", func() bool { state, _ := ada.is(b, ref); return state == node.Delivered })
+		w.must(ben.Start(w.ctx))
+		time.Sleep(time.Hour)
+		puts := func() (n uint64) {
+			for _, r := range w.Relays {
+				st := r.Server.Stats()
+				n += st.Put + st.Repeated
+			}
+			return n
+		}
+		before := puts()
+		time.Sleep(time.Hour)
+		if after := puts(); after != before {
+			t.Errorf("%d posts were put in an hour in which nobody said anything", after-before)
+		}
+	})
+}

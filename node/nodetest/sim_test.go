@@ -30,6 +30,7 @@ const (
 	simSteps    = 30               // in a meeting
 	simPause    = 30 * time.Second // between steps, as a mean
 	simQuiet    = 12 * time.Hour
+	simRelays   = 5 // in every third world
 )
 
 // TestSeeds runs worlds in which everything goes wrong that a seed draws, and shows that what was promised holds all
@@ -106,6 +107,8 @@ type sim struct {
 	friends  [][]int
 	texts    int
 	crashes  int
+	clocks   map[*Relay]bool // that are wrong
+	keepers  int             // most that outboxes named at a time
 
 	mu     sync.Mutex // guards what follows: events come in goroutines of their own
 	story  []string
@@ -118,6 +121,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	return &sim{
 		t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 0)), w: New(seed, 6),
 		byRef: make(map[node.Ref]*saying), friends: make([][]int, simAccounts),
+		clocks: make(map[*Relay]bool),
 	}
 }
 
@@ -175,10 +179,14 @@ func (s *sim) gather() {
 	s.wire = newWire(s.breaks)
 	s.w.Net.Tap(s.wire.tap)
 	s.w.Event = s.event
+	if s.seed%3 == 1 {
+		s.plant()
+	}
 	for i := range simAccounts {
 		p, err := s.w.Add(ctx, string(rune('A'+i)))
 		s.must(err)
 		s.adopt(p, i)
+		s.allow(ctx, p)
 		s.ids = append(s.ids, p.Node.Account())
 	}
 	for i := range simAccounts {
@@ -193,6 +201,7 @@ func (s *sim) gather() {
 		p, err := s.w.Link(ctx, s.accounts[i][0].Person, s.accounts[i][0].Name+"2")
 		s.must(err)
 		s.adopt(p, i)
+		s.allow(ctx, p)
 		s.acquainted(ctx)
 	}
 }
@@ -440,6 +449,11 @@ func (s *sim) act() {
 
 // disturb is something that goes wrong.
 func (s *sim) disturb() {
+	if len(s.w.Relays) > 0 && s.r.IntN(4) == 0 {
+		s.trouble()
+		synctest.Wait()
+		return
+	}
 	switch dice := s.r.IntN(20); {
 	case dice < 3:
 		if a := s.pick(awake); a != nil {
@@ -526,6 +540,11 @@ func (s *sim) check() {
 			continue
 		}
 		a.bounds = max(a.bounds, a.Node.Stats().Waiting)
+		keepers, err := s.wire.honest(a.Vault)
+		if err != nil && !a.Died() {
+			s.fail("the outbox of %s: %v", a.Name, err)
+		}
+		s.keepers = max(s.keepers, keepers)
 	}
 	s.mu.Lock()
 	broken := s.broken

@@ -9,11 +9,14 @@ import (
 
 	"github.com/linnetmesh/linnet/crypto/envelope"
 	"github.com/linnetmesh/linnet/crypto/identity"
+	"github.com/linnetmesh/linnet/mailbox"
+	"github.com/linnetmesh/linnet/node/chat"
 	"github.com/linnetmesh/linnet/node/vault"
 	"github.com/linnetmesh/linnet/p2p/p2ptest"
 )
 
-// wire looks at what travels on the deliver lane: no key is used for two messages, and nothing leaves before it is kept.
+// wire looks at what travels on the deliver lane, and at what relays keep: no key is used for two messages, nothing leaves
+// before it is kept, and no relay is said to keep what it never kept.
 type wire struct {
 	failed func(string, ...any)
 
@@ -23,17 +26,25 @@ type wire struct {
 	seen      map[envelope.Name]bool
 	nonces    map[[20]byte]envelope.Name // by tag and nonce
 	sessions  map[string][32]byte        // hash of what a message key encrypted, by sender, ratchet key and counter
-	envelopes int                        // different ones
-	again     int                        // that left before
-	unkept    int                        // that were not in the outbox any more when they left
-	restored  bool                       // a disk went back: its message keys may be used again
-	reused    int                        // message keys
+	kept      map[custody]bool
+	envelopes int  // different ones
+	again     int  // that left before
+	unkept    int  // that were not in the outbox any more when they left
+	restored  bool // a disk went back: its message keys may be used again
+	reused    int  // message keys
+}
+
+// custody is that a relay kept an envelope.
+type custody struct {
+	relay identity.TransportKey
+	name  envelope.Name
 }
 
 func newWire(failed func(string, ...any)) *wire {
 	return &wire{
 		failed: failed, senders: make(map[identity.TransportKey]*vault.Vault), parts: make(map[uint64][]byte),
 		seen: make(map[envelope.Name]bool), nonces: make(map[[20]byte]envelope.Name), sessions: make(map[string][32]byte),
+		kept: make(map[custody]bool),
 	}
 }
 
@@ -80,13 +91,7 @@ func (w *wire) envelope(from identity.TransportKey, b []byte) {
 		w.failed("an envelope of no form left: %v", err)
 		return
 	}
-	if form != envelope.FormOpening {
-		key := [20]byte(b[1:])
-		if _, ok := w.nonces[key]; ok {
-			w.failed("tag and nonce of envelope %x were used before", name[:4])
-		}
-		w.nonces[key] = name
-	}
+	w.nonce(form, name, b)
 	v := w.senders[from]
 	if form == envelope.FormWeak || v == nil {
 		return
@@ -101,6 +106,56 @@ func (w *wire) envelope(from identity.TransportKey, b []byte) {
 	default:
 		w.session(form, message)
 	}
+}
+
+// nonce looks whether an envelope has a tag and nonce of its own. It is called with the lock.
+func (w *wire) nonce(form envelope.Form, name envelope.Name, b []byte) {
+	if form == envelope.FormOpening {
+		return
+	}
+	key := [20]byte(b[1:])
+	if other, ok := w.nonces[key]; ok && other != name {
+		w.failed("envelopes %x and %x have one tag and nonce", other[:4], name[:4])
+	}
+	w.nonces[key] = name
+}
+
+// left is told what a relay keeps.
+func (w *wire) left(relay identity.TransportKey, d mailbox.Deposit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	form, err := envelope.FormOf(d.Bytes)
+	if err != nil || form == envelope.FormWeak {
+		w.failed("a relay keeps an envelope of form %v: %v", form, err)
+		return
+	}
+	w.nonce(form, envelope.Name(d.Name), d.Bytes)
+	w.kept[custody{relay, envelope.Name(d.Name)}] = true
+}
+
+// honest checks that each relay that an outbox names as a keeper kept just that envelope. It returns how many it names. An
+// error is of a vault that was closed meanwhile.
+func (w *wire) honest(v *vault.Vault) (keepers int, err error) {
+	err = v.Each(vault.Outbox, nil, func(_, value []byte) error {
+		var p keptPost
+		if err := identity.Unmarshal(value, 256<<10, &p); err != nil {
+			return err
+		}
+		state, err := chat.ParseDelivery(p.Delivery)
+		if err != nil {
+			return err
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, k := range state.Keepers {
+			keepers++
+			if name := envelope.NameOf(p.Envelope); !w.kept[custody{k.Relay, name}] {
+				w.failed("relay %x is said to keep envelope %x, and never did", k.Relay[:4], name[:4])
+			}
+		}
+		return nil
+	})
+	return keepers, err
 }
 
 // session looks at which message key encrypted what.
@@ -160,6 +215,7 @@ func fields(b []byte) map[uint64][]byte {
 type keptPost struct {
 	Session  []byte           `cbor:"9,keyasint,omitempty" max:"66560"`
 	Envelope []byte           `cbor:"10,keyasint,omitempty" max:"65536"`
+	Delivery []byte           `cbor:"14,keyasint,omitempty" max:"1024"`
 	Unknown  identity.Unknown `cbor:"-"`
 }
 
