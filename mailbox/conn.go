@@ -186,6 +186,7 @@ func (c *conn) refuse(id uint32, err error) {
 	c.s.mu.Unlock()
 	if h.Code == uint16(codeOf(ErrInternal)) {
 		c.s.config.Log.Error("a request failed", "error", err)
+		c.s.look(err)
 	}
 	c.mu.Lock()
 	c.refusals.spent++

@@ -18,10 +18,12 @@ import (
 // liar stands between a client and an honest relay, and changes what the relay says.
 type liar struct {
 	*world
-	lie func(body []byte) [][]byte // what is said in its place
+	lie   func(body []byte) [][]byte // what is said in its place
+	dials atomic.Int32
 }
 
 func (l *liar) Dial(ctx context.Context, key identity.TransportKey, addrs []string) (net.Conn, error) {
+	l.dials.Add(1)
 	relay, err := l.world.Dial(ctx, key, addrs)
 	if err != nil {
 		return nil, err
@@ -118,7 +120,7 @@ func TestLies(t *testing.T) {
 				}
 				// The proof of the owner's key goes through: its answer has no head and no tail.
 				var lies atomic.Int32
-				l := &liar{w, func(b []byte) [][]byte {
+				l := &liar{world: w, lie: func(b []byte) [][]byte {
 					if b[0] != tt.verb || tt.verb == done && len(b) == 7 {
 						return [][]byte{b}
 					}
@@ -130,8 +132,12 @@ func TestLies(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				err := tt.call(ctx, c, w, o)
-				if tt.name == "an answer twice" && err == nil { // the second lie came after the last answer: the next call finds it out
-					err = tt.call(ctx, c, w, o)
+				if tt.name == "an answer twice" && err == nil { // the second lie came after the last answer: the connection was ended
+					synctest.Wait()
+					before := l.dials.Load()
+					if err = tt.call(ctx, c, w, o); err == nil && l.dials.Load() > before {
+						err = mailbox.ErrLie
+					}
 				}
 				if !errors.Is(err, tt.want) || lies.Load() == 0 {
 					t.Errorf("got %v after %d lies, want %v", err, lies.Load(), tt.want)

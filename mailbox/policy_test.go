@@ -189,3 +189,49 @@ func TestRevoke(t *testing.T) {
 		t.Errorf("one too many: %v", err)
 	}
 }
+
+// TestMillionBoxes has somebody make boxes by the million from one network, and then from all of a larger one: as many are
+// made as one network may have, and others are let in as before.
+func TestMillionBoxes(t *testing.T) {
+	lim := Limits{}.WithDefaults()
+	var o origins
+	try := func(from Origin) bool {
+		if o.admit(&lim, from) != nil {
+			return false
+		}
+		o.count(from, 1)
+		return true
+	}
+	made := 0
+	for range 1_000_000 {
+		if try(Origin{Near: 1, Far: 1}) {
+			made++
+		}
+	}
+	if made != lim.BoxesNear {
+		t.Errorf("%d boxes were made from one /24, want %d", made, lim.BoxesNear)
+	}
+	for i := range uint64(1_000_000) {
+		if try(Origin{Near: 1 + i%256, Far: 1}) {
+			made++
+		}
+	}
+	if made != lim.BoxesFar {
+		t.Errorf("%d boxes were made from one /16, want %d", made, lim.BoxesFar)
+	}
+	made = 0
+	for range 1_000_000 { // through circuits, nobody knows from where
+		if try(Origin{}) {
+			made++
+		}
+	}
+	if made != lim.BoxesFar {
+		t.Errorf("%d boxes were made through circuits, want %d", made, lim.BoxesFar)
+	}
+	if !try(Origin{Near: 1000, Far: 2}) {
+		t.Error("another network was refused")
+	}
+	if len(o.near) > 300 || len(o.far) > 3 {
+		t.Errorf("%d and %d ranges are remembered", len(o.near), len(o.far))
+	}
+}

@@ -36,6 +36,7 @@ type Server struct {
 	ring   ring
 
 	begun    chan struct{} // closed when Run serves
+	broken   chan error    // holds one: the Store's
 	draining atomic.Bool
 	memory   atomic.Int64
 	count    counters
@@ -82,6 +83,7 @@ func New(c Config) (*Server, error) {
 		start:   time.Now(),
 		begun:   make(chan struct{}),
 		turn:    make(chan struct{}, 1),
+		broken:  make(chan error, 1),
 		base:    c.Store.Age(),
 		conns:   make(map[*conn]struct{}),
 		nodes:   make(map[identity.TransportKey]int),
@@ -125,7 +127,7 @@ func (s *Server) SetLimits(l Limits) error {
 
 // Run works until the context ends, and returns when all that it and Serve began has ended: it commits what was put,
 // expires what is old, and puts descriptors into the DHT. The error is nil when the context ended, and otherwise the
-// Store's. A Server runs once.
+// Store's, such as ErrBroken: then whoever runs the relay starts it again. A Server runs once.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -153,6 +155,14 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.config.Publish != nil {
 		own.Go(func() { s.publish(ctx) })
 	}
+	var failed error
+	own.Go(func() {
+		select {
+		case failed = <-s.broken:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	s.tend(ctx)
 
 	s.mu.Lock()
@@ -163,7 +173,18 @@ func (s *Server) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	own.Wait()
 	s.group.Wait()
-	return nil
+	return failed
+}
+
+// look ends Run if an error of the Store's says that it is broken.
+func (s *Server) look(err error) {
+	if !errors.Is(err, ErrBroken) {
+		return
+	}
+	select {
+	case s.broken <- err:
+	default:
+	}
 }
 
 // Drain stops taking, or takes again: puts, bundles and new boxes are refused with ErrDraining; all else goes on, and

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -407,5 +408,27 @@ func TestRunStoppedAtOnce(t *testing.T) {
 	<-done
 	if _, err := here.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("it was served: %v", err)
+	}
+}
+
+// TestBroken has the store fail for good: the server ends with the store's error, so that it is started again.
+func TestBroken(t *testing.T) {
+	key, store := identity.GenerateTransportKey(), &mailboxtest.Memory{}
+	s, err := mailbox.New(mailbox.Config{Key: key, Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Run(context.Background()) }()
+	w := &world{t: t, key: key, store: store, server: s, at: mailbox.Place{Relay: key.Public()}, addr: &net.TCPAddr{}}
+	c := w.client()
+	defer c.Shut()
+	o := w.open(c, mailbox.Mail)
+	store.SetFault(fmt.Errorf("the disk is gone: %w", mailbox.ErrBroken))
+	if _, err := c.Put(t.Context(), w.at, o.box, letter(512), o.token()); err == nil {
+		t.Error("a broken store kept something")
+	}
+	if err := <-done; !errors.Is(err, mailbox.ErrBroken) {
+		t.Errorf("it ended with %v", err)
 	}
 }

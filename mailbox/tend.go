@@ -31,6 +31,7 @@ func (s *Server) tend(ctx context.Context) {
 		})
 		if err != nil && ctx.Err() == nil {
 			s.config.Log.Error("what is old could not be deleted", "error", err)
+			s.look(err)
 		}
 		s.ring.mu.Lock()
 		s.ring.tidy(s.lim().WeakMemory, now.tick)

@@ -113,7 +113,7 @@ func TestRelay(t *testing.T) {
 
 // startRelay runs a relay in a folder on this machine, until stop or the end of the test. It returns its address and
 // where its metrics are.
-func startRelay(t *testing.T, folder string) (link, metrics string, stop func()) {
+func startRelay(t testing.TB, folder string) (link, metrics string, stop func()) {
 	t.Helper()
 	cfg, err := loadConfig(folder, "")
 	if err != nil {
@@ -157,7 +157,7 @@ func startRelay(t *testing.T, folder string) (link, metrics string, stop func())
 }
 
 // shortFolder returns a folder whose path is short enough for a socket in it.
-func shortFolder(t *testing.T) string {
+func shortFolder(t testing.TB) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "relay") //nolint:usetesting // its paths would be too long
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 )
 
 // errBroken says that a commit failed in a way after which nobody knows what is on the disk.
-var errBroken = errors.New("disk: a write failed; the store must be opened anew")
+var errBroken = fmt.Errorf("disk: a write failed: %w", mailbox.ErrBroken)
 
 // request is something to be done in a commit, together with others: Badger syncs once per transaction, so one each would
 // make some thousand a second.
