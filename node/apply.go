@@ -75,7 +75,8 @@ func (t *turn) apply(c *contact, m *chat.Message, from chat.Author) error {
 		t.reset(d, false)
 	case chat.KindCall:
 		if from.Account == c.account && c.State == Accepted {
-			t.tell(Event{Kind: EventCall, Conversation: id, Account: from.Account, Device: from.Device, Body: m.Call.Bytes})
+			t.tell(Event{Kind: EventCallSignal, Conversation: id, Account: from.Account, Device: from.Device})
+			t.takeCall(m, from)
 		}
 	default:
 	}

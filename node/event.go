@@ -15,18 +15,19 @@ type EventKind uint8
 
 // The events.
 const (
-	EventMessage  EventKind = iota + 1 // a line came, was said here, or changed: see Ref
-	EventDelivery                      // a message went on its way: see Ref, To and Delivery
-	EventContact                       // a contact came, changed or went: see Account
-	EventTyping                        // somebody writes (On), or stopped
-	EventPresence                      // somebody is there (On), or left
-	EventSession                       // a session with a device began: see To
-	EventCall                          // a call's signal came: see Body
+	EventMessage    EventKind = iota + 1 // a line came, was said here, or changed: see Ref
+	EventDelivery                        // a message went on its way: see Ref, To and Delivery
+	EventContact                         // a contact came, changed or went: see Account
+	EventTyping                          // somebody writes (On), or stopped
+	EventPresence                        // somebody is there (On), or left
+	EventSession                         // a session with a device began: see To
+	EventCallSignal                      // a call's signal came: see Account and Device
+	EventCall                            // a call rings, was answered, ended, or changed in some other way: see Node.Call
 )
 
 var eventNames = map[EventKind]string{
 	EventMessage: "message", EventDelivery: "delivery", EventContact: "contact", EventTyping: "typing",
-	EventPresence: "presence", EventSession: "session", EventCall: "call",
+	EventPresence: "presence", EventSession: "session", EventCallSignal: "call signal", EventCall: "call",
 }
 
 // String names the event.
@@ -43,7 +44,6 @@ type Event struct {
 	Device       uint8
 	Delivery     Delivery
 	On           bool
-	Body         []byte
 }
 
 // ringSize is how many events a Node remembers for who watches.

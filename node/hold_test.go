@@ -119,7 +119,7 @@ func (p *person) rings(t *testing.T, from uint64) (count int) {
 	events, _, err := p.ring.after(from)
 	check(t, err)
 	for i := range events {
-		if events[i].Kind == EventCall {
+		if events[i].Kind == EventCallSignal {
 			count++
 		}
 	}

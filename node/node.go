@@ -26,6 +26,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/linnetmesh/linnet/conference"
 	"github.com/linnetmesh/linnet/crypto/envelope"
 	"github.com/linnetmesh/linnet/crypto/identity"
 	"github.com/linnetmesh/linnet/node/chat"
@@ -116,6 +117,8 @@ type Config struct {
 
 	// Mailbox is /linnet/mailbox/1, to relays. Nil does without relays.
 	Mailbox Lane
+	// Conference is /linnet/conference/1, to mixers. Nil does without: then calls go straight from device to device.
+	Conference conference.Lane
 	// Hidden keeps the device's own network addresses from everybody, contacts too: it is reached through relays only.
 	Hidden bool
 	// Open puts the device's own network addresses into the descriptor even though it has relays: whoever knows the address
@@ -178,6 +181,8 @@ type Node struct {
 	sites    map[device]bool          // who was told where this device is now; of the turns
 	mail     *mail                    // nil without relays
 
+	phone    phone
+	calls    callBook
 	couriers couriers
 	weak     weakBook
 	skew     atomic.Int64 // ns; see now
@@ -229,6 +234,10 @@ func New(c Config) (*Node, error) {
 	if err := n.load(); err != nil {
 		return nil, err
 	}
+	if err := n.loadCalls(); err != nil {
+		return nil, fmt.Errorf("reading the history of calls: %w", err)
+	}
+	n.phone.init(n)
 	return n, nil
 }
 
@@ -251,6 +260,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { n.keepHouse(work); return nil })
 	g.Go(func() error { n.reconcile(work); return nil })
 	g.Go(func() error { n.collect(work); return nil })
+	g.Go(func() error { n.phone.run(work); return nil })
 	g.Go(func() error {
 		n.readNewer(work)
 		n.tellProfiles()

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/linnetmesh/linnet/conference"
 	"github.com/linnetmesh/linnet/crypto/descriptor"
 	"github.com/linnetmesh/linnet/crypto/identity"
 )
@@ -72,6 +73,7 @@ func (n *Node) publish(ctx context.Context) {
 			n.couriers.hurry()
 			n.mail.hurry()
 			n.tellSite(ctx)
+			n.phone.hear(conference.NetworkChanged{})
 		case <-n.republish:
 			checked = false
 		case <-ctx.Done():

@@ -446,6 +446,7 @@ func (n *Node) take(t *turn, p *peer, c *contact, in *envelope.Inner, r *reading
 		return t.fail(err)
 	}
 	t.clocks[id] = clock.Witness(m.Time, t.now)
+	t.live = !from.IsZero()
 	if err := t.apply(partner, m, author); err != nil {
 		return t.fail(err)
 	}

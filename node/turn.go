@@ -84,6 +84,8 @@ type turn struct {
 	changes  int // counts what was changed, or is to be done once that is durable
 	broken   error
 	alone    bool // no other operation shares the turn
+	live     bool // what is being received came from the device itself, and not from a relay
+	calls    map[CallID]CallRecord
 
 	events []Event // to tell once it is durable
 	then   []func()

@@ -40,6 +40,8 @@ import (
 //	copy ada as=c                 restore ada from=c           full ada [off]            clock ada ahead=87600h
 //	move ada                      reachable ada [off]          partition a=(ada) b=(ben) heal
 //	faults refuse=0.3 cut=0.3 echo=1 latency=50ms jitter=50ms  rollback [off]
+//	call ada ben cleo … [busy]    answer ada                   hangup ada                voice ada mute hold hand
+//	lose ada [ben] [for=3s]       phone ada                    calls ada                 (call_test.go)
 //	swap bundle at=ada of=eve     swap descriptor at=ben for=ada of=eve
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/stories/*")
@@ -83,6 +85,8 @@ type story struct {
 	copies  map[string]*vault.Disk
 	names   map[node.Account]string // of first devices
 
+	lines map[string]*carrier
+
 	mu    sync.Mutex
 	heard map[string][]string
 }
@@ -91,7 +95,7 @@ func newStory(t *testing.T) *story {
 	t.Helper()
 	s := &story{
 		t: t, w: New(1, 4), refs: make(map[string]node.Ref), invites: make(map[string]string),
-		copies: make(map[string]*vault.Disk), names: make(map[node.Account]string), heard: make(map[string][]string),
+		copies: make(map[string]*vault.Disk), names: make(map[node.Account]string), heard: make(map[string][]string), lines: make(map[string]*carrier),
 	}
 	s.wire = newWire(t.Errorf)
 	s.w.Net.Tap(s.wire.tap)
@@ -235,6 +239,8 @@ func (s *story) do(ctx context.Context, d *datadriven.TestData) (string, error) 
 		return s.look(ctx, d)
 	case "send", "say", "edit", "delete", "react", "read", "typing":
 		return "", s.speak(ctx, d)
+	case "call", "answer", "hangup", "voice", "lose", "phone", "calls":
+		return s.phone(ctx, d)
 	case "start", "stop", "crash", "crashat", "copy", "restore", "full", "clock", "move", "reachable":
 		return "", s.machine(ctx, d)
 	default:
