@@ -1,6 +1,7 @@
 package headless_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"github.com/linnetmesh/linnet/conference"
 	"github.com/linnetmesh/linnet/conference/headless"
 	"github.com/linnetmesh/linnet/conference/hearing"
+	"github.com/linnetmesh/linnet/conference/opus"
 	"github.com/linnetmesh/linnet/conference/room"
 	"github.com/linnetmesh/linnet/conference/rtc"
 	"github.com/linnetmesh/linnet/crypto/identity"
@@ -226,35 +229,115 @@ func TestMixMinus(t *testing.T) {
 	}
 }
 
-// A forwarding room carries sealed frames: members hear, a member without the key hears nothing, and the room learns nothing.
+// A forwarding room carries sealed frames: members hear; a member without the key hears nothing; the frames as the room has
+// them, played as Opus, are no speech. A member is removed: there is a new key, and it hears nothing more, though its leg
+// stays and everything still comes to it.
 func TestSealed(t *testing.T) {
 	t.Parallel()
 	_, lane := house(t, room.HouseConfig{Open: true})
-	id, keys := openRoom(t, lane, conference.Forward, 3)
-	sender, err := sframe.NewSender(sframe.Suite(4), 1)
-	if err != nil {
-		t.Fatal(err)
+	id, keys := openRoom(t, lane, conference.Forward, 4)
+	newSender := func(number uint64) *sframe.Sender {
+		s, err := sframe.NewSender(sframe.Suite(4), number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
-	var member sframe.Receiver
-	if err := member.Add(sender.Key()); err != nil {
-		t.Fatal(err)
-	}
+	var sender atomic.Pointer[sframe.Sender]
+	sender.Store(newSender(1))
 	said := hearing.Speech(2)[:2*48000]
-	seal := func(dst, frame []byte) ([]byte, error) { return sender.Seal(dst, frame, nil) }
-	open := func(dst, sealed []byte) ([]byte, error) {
-		b, _, err := member.Open(dst, sealed, nil)
-		return b, err
+	seal := func(dst, frame []byte) ([]byte, error) { return sender.Load().Seal(dst, frame, nil) }
+	type member struct {
+		mu     sync.Mutex
+		keys   sframe.Receiver
+		opened int
+		sealed [][]byte // that it could not open
 	}
-	deaf := func([]byte, []byte) ([]byte, error) { return nil, errors.New("no key") }
+	open := func(m *member) func(dst, sealed []byte) ([]byte, error) {
+		return func(dst, sealed []byte) ([]byte, error) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			b, _, err := m.keys.Open(dst, sealed, nil)
+			if err == nil {
+				m.opened++
+			} else {
+				m.sealed = append(m.sealed, bytes.Clone(sealed))
+			}
+			return b, err
+		}
+	}
+	tell := func(m *member) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if err := m.keys.Add(sender.Load().Key()); err != nil {
+			t.Error(err)
+		}
+	}
+	counts := func(m *member) (opened, sealed int) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.opened, len(m.sealed)
+	}
+	until := func(what string, ok func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(60 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal(what)
+			}
+		}
+	}
+	var stays, removed, stranger member
+	tell(&stays)
+	tell(&removed)
 	way := func(i int) headless.Way { return headless.ByLane{Lane: lane, Room: id, Key: keys[i]} }
 	all := attend(t,
 		headless.Config{Way: way(0), Play: said, Loop: true, Seal: seal, Voices: 2},
-		headless.Config{Way: way(1), Open: open, Voices: 2},
-		headless.Config{Way: way(2), Open: deaf, Voices: 2})
+		headless.Config{Way: way(1), Open: open(&stays), Voices: 2, DTX: true},
+		headless.Config{Way: way(2), Open: open(&removed), Voices: 2, DTX: true},
+		headless.Config{Way: way(3), Open: open(&stranger), Voices: 2, DTX: true})
 	understands(t, all[1], said, 2*time.Second)
-	for _, v := range all[2].Heard(0) {
+	until("a member opens nothing", func() bool { opened, _ := counts(&removed); return opened > 50 })
+	until("nothing comes to the stranger", func() bool { _, sealed := counts(&stranger); return sealed > 150 })
+	for _, v := range all[3].Heard(0) {
 		if v != 0 {
 			t.Fatal("who has no key hears something")
+		}
+	}
+	d, err := opus.NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sound []float32
+	pcm := make([]float32, opus.MaxFrame)
+	stranger.mu.Lock()
+	frames := stranger.sealed[:150:150]
+	stranger.mu.Unlock()
+	for _, frame := range frames {
+		n, err := d.Decode(frame, pcm)
+		if err != nil {
+			n = 0
+			clear(pcm)
+		}
+		sound = append(sound, pcm[:max(n, opus.Frame)]...)
+	}
+	if likeness, _ := hearing.Likeness(said[:48000], sound, 2*48000); likeness > 0.6 {
+		t.Errorf("sealed frames sound like speech: %.2f", likeness)
+	}
+
+	sender.Store(newSender(2))
+	tell(&stays)
+	before, _ := counts(&stays)
+	until("a member cannot open with the new key", func() bool { opened, _ := counts(&stays); return opened > before+100 })
+	opened, sealed := counts(&removed)
+	from := all[2].HeardSamples() + 24000 // what is concealed of the last that it could open
+	until("nothing comes to who was removed", func() bool { _, n := counts(&removed); return n > sealed+50 })
+	waitHeard(t, all[2:3], time.Duration(from+24000)*time.Second/48000)
+	if n, _ := counts(&removed); n != opened {
+		t.Errorf("who was removed opened %d frames more", n-opened)
+	}
+	for _, v := range all[2].Heard(from) {
+		if v != 0 {
+			t.Fatal("who was removed still hears")
 		}
 	}
 }

@@ -204,6 +204,7 @@ func (p *Participant) speak(ctx context.Context, cancel context.CancelCauseFunc)
 	}
 	frame, packet := make([]float32, opus.Frame), []byte(nil)
 	out := rtc.Packet{Codec: rtc.Opus, Leveled: true, Marker: true}
+	silent := p.cfg.DTX && len(p.cfg.Play) == 0
 	next := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -222,7 +223,9 @@ func (p *Participant) speak(ctx context.Context, cancel context.CancelCauseFunc)
 			cancel(errPlayed)
 			return
 		}
-		if packet, err = e.Encode(packet[:0], frame); err != nil {
+		if silent {
+			packet = packet[:0] // who never says anything codes nothing
+		} else if packet, err = e.Encode(packet[:0], frame); err != nil {
 			cancel(err)
 			return
 		}

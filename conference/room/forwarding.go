@@ -23,6 +23,10 @@ type forwarding struct {
 	chooser mixer.Chooser
 	list    []*mixer.Voice
 	places  [streams]place
+
+	recent   []*attendee  // who spoke last is first, but for those who are shown
+	dominant [2]*attendee // who speaks, and who did before
+	arranged time.Time
 }
 
 // attendee is a leg in a forwarding room.
@@ -31,6 +35,10 @@ type attendee struct {
 	leg   leg
 	voice mixer.Voice
 	muted bool
+
+	camera  camera
+	screens []screen
+	lost    time.Time // when it last lost much of what was sent to it
 }
 
 // place is a stream to all listeners.
@@ -48,14 +56,21 @@ func newForwarding() *forwarding { return new(forwarding) }
 func (f *forwarding) Enter(id uint32, l leg) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.members = append(f.members, &attendee{id: id, leg: l})
+	a := &attendee{id: id, leg: l}
+	f.members, f.recent = append(f.members, a), append(f.recent, a)
 	f.notice.enter(id, l)
 }
 
 func (f *forwarding) Leave(id uint32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.members = slices.DeleteFunc(f.members, func(a *attendee) bool { return a.id == id })
+	left := func(a *attendee) bool { return a.id == id }
+	f.members, f.recent = slices.DeleteFunc(f.members, left), slices.DeleteFunc(f.recent, left)
+	for i, a := range f.dominant {
+		if a != nil && a.id == id {
+			f.dominant[i] = nil
+		}
+	}
 	f.notice.leave(id)
 }
 
@@ -79,16 +94,22 @@ func (f *forwarding) Told(id uint32, message []byte) {
 	}
 }
 
-// Hear sends a packet on at once, if its sender is one of the loudest.
+// Hear sends a packet on at once, if its sender is one of the loudest, or, of video, one of those who are seen.
 func (f *forwarding) Hear(id uint32, p *rtc.Packet) {
-	if p.Codec != rtc.Opus || p.Slot != 0 {
-		return
+	if p.Slot != 0 {
+		return // of each leg one voice and one camera
 	}
 	now := time.Now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	a := f.find(id)
-	if a == nil || a.muted {
+	switch {
+	case a == nil:
+		return
+	case p.Codec != rtc.Opus:
+		f.seen(now, a, p)
+		return
+	case a.muted:
 		return
 	}
 	a.voice.Claim(now, p.Level)
@@ -157,5 +178,9 @@ func (f *forwarding) Run(ctx context.Context) {
 			}
 		}
 		f.notice.speakingIDs(now, ids)
+		if f.spoke(ids); now.Sub(f.arranged) >= arranging {
+			f.arranged = now
+			f.arrange(now)
+		}
 	})
 }

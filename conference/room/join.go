@@ -16,8 +16,10 @@ func (h *House) join(ctx context.Context, a *hall, key conference.KeyHash, offer
 		return nil, "", err
 	}
 	leg, answer, err := h.rtc.Answer(ctx, offer, rtc.Ears{
-		Packet: func(p *rtc.Packet) { a.floor.Hear(s.id, p) },
-		Told:   func(message []byte) { a.floor.Told(s.id, message) },
+		Packet:   func(p *rtc.Packet) { a.floor.Hear(s.id, p) },
+		Told:     func(message []byte) { a.floor.Told(s.id, message) },
+		Keyframe: func(slot int) { a.floor.Wanted(s.id, slot) },
+		Report:   func(_ int, lost float64) { a.floor.Lost(s.id, lost) },
 		Closed: func(why error) {
 			a.floor.Leave(s.id)
 			h.rise(s, why)

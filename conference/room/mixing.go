@@ -139,6 +139,12 @@ func (m *mixing) Told(id uint32, message []byte) {
 	}
 }
 
+// Wanted and Lost are of video, which is not mixed.
+func (m *mixing) Wanted(uint32, int) {}
+
+// Lost is of video too.
+func (m *mixing) Lost(uint32, float64) {}
+
 // Run beats every 20 ms by deadlines that do not drift. Beats that could not be had in time are passed over, so that delay
 // does not grow.
 func (m *mixing) Run(ctx context.Context) {

@@ -16,7 +16,13 @@ type desk struct {
 	told    []notice
 	size    int
 	packets []rtc.Packet
+	videos  int // places
+	asked   int // for key frames, since a key frame was sent
 }
+
+func (d *desk) Slots() (audio, video int) { return streams, d.videos }
+
+func (d *desk) RequestKeyframe(int) { d.asked++ }
 
 func (d *desk) Write(p *rtc.Packet) error {
 	q := *p
