@@ -273,6 +273,11 @@ Nothing is made of a backup that does not open, or is not whole. Messages younge
 			if err != nil {
 				return err
 			}
+			if seeker, ok := file.(io.Seeker); ok && isTerminal(t.in) { // nobody types 24 words for a file that does not open
+				if in, err = t.look(ctx, seeker, in, file, key, size); err != nil {
+					return err
+				}
+			}
 			head := api.RestoreHead{Passphrase: key.Passphrase, Identities: key.Identities, Name: t.text("local"), Keyring: t.bool("keyring")}
 			if t.bool("lock") || head.Keyring {
 				if head.Lock, err = t.newSecret(ctx, "Passphrase of the account's new store: "); err != nil {
@@ -306,6 +311,26 @@ Nothing is made of a backup that does not open, or is not whole. Messages younge
 	c.Flags().Bool("lock", false, "lock the new store by a passphrase, which is asked for before the words")
 	c.Flags().Bool("keyring", false, "keep that passphrase in the system's keyring, too")
 	return c
+}
+
+// look reads a backup to its end, says what is in it, and returns it to be read again.
+func (t *talk) look(ctx context.Context, seeker io.Seeker, in, file io.Reader, key node.BackupKey, size string) (io.Reader, error) {
+	p := t.progress("looked at, of " + size)
+	got, err := node.VerifyBackup(ctx, io.TeeReader(in, p), key)
+	p.end()
+	if ctx.Err() != nil {
+		return nil, errInterrupted
+	}
+	if err != nil {
+		return nil, api.Explain(err)
+	}
+	b := api.ViewBackup(&got)
+	fmt.Fprintln(t.flags.ErrOrStderr(), "It opens, and is whole.")
+	printBackup(t.flags.ErrOrStderr(), &b)
+	if _, err := seeker.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("reading the backup again: %w", err)
+	}
+	return file, nil
 }
 
 func printBackup(w io.Writer, b *api.Backup) {

@@ -339,6 +339,11 @@ other device alone; kept by relays that signed for it.`, 1, 1, func(ctx context.
 func newWatch() *cobra.Command {
 	c := asking("watch", "Show what happens, as it happens", `Watch prints what happens until Ctrl-C; with --json one event a line, each with an ID to go on from.
 Without --account it is for all accounts.`, 0, 0, func(ctx context.Context, t *talk, _ []string) error {
+		if t.account != "-" { // nothing would ever happen to one that there is none of
+			if _, err := api.GetAccount.Call(ctx, t.Client, t.at()); err != nil {
+				return err
+			}
+		}
 		err := t.Watch(ctx, t.text("since"), t.account, func(e api.Event) error {
 			return t.say(e, func(w io.Writer) { printEvent(w, &e, time.Now()) })
 		})

@@ -89,6 +89,9 @@ for as long as it takes; what you send meanwhile waits.`, 1, 1, func(ctx context
 		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(args[0])), relayScheme) {
 			return t.addRelay(ctx, args[0])
 		}
+		if strings.TrimSpace(args[0]) == "" {
+			return &usageError{"there is no link; it is what linnet invite prints on the other side, all of it, between quotes"}
+		}
 		var in api.InAdd
 		in.Account, in.Body.Invite, in.Body.Alias = t.account, args[0], t.text("alias")
 		added, err := api.AddContact.Call(ctx, t.Client, in)

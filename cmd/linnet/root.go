@@ -83,6 +83,18 @@ never says "delivered" before it was.`,
 	})
 	root.AddCommand(newDemo(), newDown(), newMan(), newPaths(), newService(), newUp(), newVersion())
 	root.AddCommand(clientVerbs()...)
+	root.AddCommand(&cobra.Command{Use: "exits", Short: "What linnet exits with", Long: `Linnet exits with
+    0  done
+    1  it did not work
+    2  asked in a wrong way
+    3  Linnet is not running
+    4  locked, or not allowed: passphrase, words, token
+    5  not found, ambiguous, or over
+    6  refused: exists already, blocked, revoked, full, or it needs a newer Linnet
+    8  damaged
+  130  interrupted
+With --json, what went wrong is one JSON object on standard error, with this code, a message and, if anybody knows what to
+do, a hint.`})
 	root.InitDefaultCompletionCmd() // here, so that unknownVerb knows it
 	return root
 }

@@ -133,6 +133,9 @@ func upBehind(c *cobra.Command, p paths, s upSettings) error {
 	if err != nil {
 		return err
 	}
+	if _, err := fmt.Fprintln(c.OutOrStdout()); err != nil {
+		return err
+	}
 	return browse(ctx, c.OutOrStdout(), p, login)
 }
 

@@ -1,7 +1,13 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"github.com/linnetmesh/linnet/node/api"
 )
@@ -24,4 +30,34 @@ func TestOperationsHaveVerbs(t *testing.T) {
 	if !verbs[api.WatchVerb] {
 		t.Errorf("there is no verb %q", api.WatchVerb)
 	}
+}
+
+// Every verb that people see stands in a dialogue.
+func TestVerbsHaveDialogues(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	var all strings.Builder
+	for _, path := range files {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(b)
+	}
+	said := 0
+	var look func(*cobra.Command)
+	look = func(c *cobra.Command) {
+		for _, c := range c.Commands() {
+			if look(c); c.Hidden || !c.Runnable() {
+				continue
+			}
+			if said++; !regexp.MustCompile(`(?m)^(\[linux\] )?(exec|exits \d+|until '[^']*') ` + c.CommandPath() + `( |$)`).MatchString(all.String()) {
+				t.Errorf("no dialogue has %s", c.CommandPath())
+			}
+		}
+	}
+	look(newRoot())
+	t.Logf("%d verbs", said)
 }
