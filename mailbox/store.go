@@ -5,7 +5,8 @@ import (
 	"errors"
 )
 
-// ErrBroken says that a Store does not know any more what is on its disk, and must be opened anew. Server.Run ends with it.
+// ErrBroken says that a Store does not know any more what is on its disk, or found damage that it mends when it is opened:
+// it must be opened anew. Server.Run ends with it.
 var ErrBroken = errors.New("mailbox: store must be opened anew")
 
 // Box is what a Store keeps of a box. The owner's part is set by Store.SetBox; the Store alone changes the rest.
@@ -77,7 +78,7 @@ type Descriptor struct {
 //
 // All methods may be called by several goroutines at once. What changes something is durable when the method returns:
 // synced to disk, or on enough machines. A method that fails with something else than an error named here may have done
-// its work or not, and to call it again does no harm; after one that wraps ErrBroken, every write fails. After a crash a Store opens with all that was durable, and knows
+// its work or not, and to call it again does no harm; after one that wraps ErrBroken, writes may fail until it is opened anew. After a crash a Store opens with all that was durable, and knows
 // what it cannot read any more: it counts it in Box.Lost, and gives the rest. It never gives bytes that are not what was
 // put. A context that ends gives its error.
 type Store interface {

@@ -221,6 +221,71 @@ func TestDamagedPost(t *testing.T) {
 	}
 }
 
+// TestDamagedTable flips a byte of a table while the store is open: the scrub finds it, Expire says that the store must be
+// opened anew, and then all is there but what one block held, which is named.
+func TestDamagedTable(t *testing.T) {
+	t.Parallel()
+	const boxes, each = 4, 50
+	folder := t.TempDir()
+	s := open(t, folder)
+	for i := range boxes {
+		makeBox(t, s, i)
+		put(t, s, i, 1000*uint64(i), 1000*uint64(i)+each)
+	}
+	if err := s.badger.flush(); err != nil {
+		t.Fatal(err)
+	}
+	none := func(mailbox.BoxID, []mailbox.Item) {}
+	if err := s.Expire(t.Context(), 1, none); err != nil {
+		t.Fatal(err)
+	}
+	s.background.Wait()
+	tables, err := filepath.Glob(filepath.Join(s.badger.path, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatal(tables, err)
+	}
+	f, err := os.OpenFile(tables[0], os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := make([]byte, 1)
+	const at = 20_000
+	if _, err := f.ReadAt(one, at); err != nil {
+		t.Fatal(err)
+	}
+	one[0] ^= 0x21
+	if _, err := f.WriteAt(one, at); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for end := false; !end; {
+		if end, err = s.Scrub(t.Context(), 1<<30); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Expire(t.Context(), 2, none); !errors.Is(err, mailbox.ErrBroken) {
+		t.Errorf("expiring with a damaged table: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, folder)
+	if len(s.Damaged()) == 0 {
+		t.Error("nobody says what was damaged")
+	}
+	for i := range boxes {
+		makeBox(t, s, i) // as its owner does
+	}
+	if n, lost := readable(t, s, boxes); n < boxes*each-60 {
+		t.Errorf("%d posts of %d, %d lost", n, boxes*each, lost)
+	}
+	if err := s.Expire(t.Context(), 3, none); err != nil {
+		t.Errorf("after it was mended: %v", err)
+	}
+}
+
 // FuzzMendLog mends what is no log.
 func FuzzMendLog(f *testing.F) {
 	f.Add([]byte("a log that is none, and rather short"))

@@ -78,6 +78,7 @@ type Store struct {
 	age      atomic.Uint64
 	syncs    atomic.Uint64
 	scrubbed atomic.Uint64
+	mendable atomic.Bool // damage was found that is mended when the store is opened
 
 	mu         sync.Mutex
 	total      totals

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	db "github.com/dgraph-io/badger/v4"
 
@@ -26,7 +27,8 @@ func (s *Store) snapshot(f func(t *db.Txn) error) error {
 	return err
 }
 
-// Expire deletes what expired. See mailbox.Store. Afterwards it gives room back, and scrubs a part, beside all else.
+// Expire deletes what expired. See mailbox.Store. Afterwards it gives room back, and scrubs a part, beside all else. If that
+// found damage before, which is mended when the store is opened, the error is mailbox.ErrBroken.
 func (s *Store) Expire(ctx context.Context, now mailbox.Age, gone func(mailbox.BoxID, []mailbox.Item)) error {
 	if now > s.Age() {
 		err := s.submit(ctx, request{urgent: true, small: 64, do: func(g *group) error {
@@ -75,6 +77,9 @@ func (s *Store) Expire(ctx context.Context, now mailbox.Age, gone func(mailbox.B
 	}
 	if err := s.expireLeft(ctx, now); err != nil {
 		return err
+	}
+	if s.mendable.Load() {
+		return fmt.Errorf("a table is damaged: %w", mailbox.ErrBroken)
 	}
 	s.tidySoon()
 	return nil

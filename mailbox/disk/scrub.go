@@ -268,7 +268,8 @@ func (s *Store) checkTables() bool {
 	}
 	s.damage("table", "")
 	s.badger.recheck()
-	s.log.Error("a table is damaged, and nothing is compacted any more: restart the relay, which mends it")
+	s.mendable.Store(true)
+	s.log.Error("a table is damaged, and nothing is compacted any more until the store is opened anew, which mends it")
 	return false
 }
 
