@@ -18,13 +18,13 @@ import (
 
 // pageDaemon is a real daemon with its page.
 type pageDaemon struct {
-	t            *testing.T
+	t            testing.TB
 	home, listen string
 	process      *exec.Cmd
 	said         bytes.Buffer
 }
 
-func newPageDaemon(t *testing.T) *pageDaemon {
+func newPageDaemon(t testing.TB) *pageDaemon {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -157,6 +157,33 @@ func say(tab *webtest.Tab, text string) {
 	tab.Type(text)
 	tab.Press("Enter")
 	tab.Has(".message.own .text", text)
+}
+
+// pagePair is two people with daemons of their own, who are each other's contacts, and look at their conversation.
+type pagePair struct {
+	hers, his *pageDaemon
+	a, b      *webtest.Tab
+}
+
+func newPagePair(t testing.TB) *pagePair {
+	t.Helper()
+	p := &pagePair{hers: newPageDaemon(t), his: newPageDaemon(t)}
+	browser := webtest.Start(t)
+	p.a, p.b = p.hers.begin(browser.Person(), "Ada"), p.his.begin(browser.Person(), "Ben")
+	p.a.Click(".choice", "Invite somebody")
+	p.a.Until(`document.querySelector(".linkbox code").textContent.startsWith("linnet:add/")`)
+	invite := p.a.Text(`document.querySelector(".linkbox code").textContent`)
+	p.a.Press("Escape")
+	p.b.Click(".choice", "I have an invite")
+	p.b.Until(`document.activeElement.matches("textarea.code")`)
+	p.b.Type(invite)
+	p.b.Has(".found-invite", "A good invite")
+	p.b.Press("Enter")
+	p.b.Has(".conversation .title", "Ada")
+	p.a.Click(".chat a", "Ben")
+	say(p.b, "hello")
+	p.a.Has(".message .text", "hello")
+	return p
 }
 
 // TestPage is what two people do with their pages, from the first run on.

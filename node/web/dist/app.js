@@ -3264,13 +3264,14 @@ function Composer({ c: c3 }) {
   const send = () => {
     const said = text.value.trim();
     if (!said || sizeOf(said) > maxBytes) return;
-    type(false);
     if (edit) {
+      type(false);
       if (said !== edit.text) void call("PATCH", at("/messages/" + edit.id), { text: said }).catch(complain);
       text.value = stash.current;
       editing.value = null;
       return;
     }
+    told2.current = 0;
     void say(id, said, reply ?? void 0);
     text.value = "";
     replying.value = null;
@@ -4721,7 +4722,12 @@ async function main() {
       }, 300);
     });
   }
-  performance.mark("usable");
+  const stopWaiting = loaded.subscribe((there) => {
+    if (there) requestAnimationFrame(() => {
+      performance.mark("usable");
+      stopWaiting();
+    });
+  });
   if ("serviceWorker" in navigator) void navigator.serviceWorker.register(policy ? policy.createScriptURL("/sw.js") : "/sw.js").catch(() => {
   });
 }

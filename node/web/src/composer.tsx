@@ -97,13 +97,14 @@ export function Composer({ c }: { c: Chat }) {
 	const send = () => {
 		const said = text.value.trim();
 		if (!said || sizeOf(said) > maxBytes) return;
-		type(false);
 		if (edit) {
+			type(false);
 			if (said !== edit.text) void call<Message>("PATCH", at("/messages/" + edit.id), { text: said }).catch(complain);
 			text.value = stash.current;
 			editing.value = null;
 			return;
 		}
+		told.current = 0; // what comes tells that nobody writes any more
 		void say(id, said, reply ?? undefined);
 		text.value = "";
 		replying.value = null;

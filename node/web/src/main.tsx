@@ -69,7 +69,9 @@ async function main() {
 	try { await beginSession(); } catch (e) { if (link.value === "up") toast(explain(e), undefined, undefined, true); }
 	if (invite) go("add", invite.replace(/^web\+/, ""));
 	if (text) { toast(t("sharedText")); const stop = open.subscribe(id => { if (id) setTimeout(() => { insert(text); stop(); }, 300); }); }
-	performance.mark("usable");
+	const stopWaiting = loaded.subscribe(there => { // drawn, with what can be done
+		if (there) requestAnimationFrame(() => { performance.mark("usable"); stopWaiting(); });
+	});
 	if ("serviceWorker" in navigator) void navigator.serviceWorker.register(policy ? policy.createScriptURL("/sw.js") : "/sw.js").catch(() => {});
 }
 
