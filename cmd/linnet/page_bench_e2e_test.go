@@ -141,7 +141,7 @@ func BenchmarkPage(b *testing.B) {
 
 	b.Run("typed", func(b *testing.B) {
 		pair.b.Go("http://" + ben.listen + "/#/c/" + adaID)
-		pair.b.Has(".message.own .text", fmt.Sprint("message "))
+		pair.b.Has(".message.own .text", "message ")
 		pair.a.Eval(`location.hash = "#/c/` + benID + `"; 0`)
 		pair.a.Until(`document.activeElement.id === "composer"`)
 		pair.a.Eval(`window.pressed = {}; addEventListener("keydown", e => { if (e.key === "Enter") pressed[document.getElementById("composer").value] = ` + moment + `; }, true); 0`)

@@ -1952,7 +1952,7 @@ function format(name, options) {
   if (!f3) formats.set(key, f3 = new Intl.DateTimeFormat(language.value, options));
   return f3;
 }
-var clock = (time) => format("clock", { hour: "2-digit", minute: "2-digit" }).format(new Date(time));
+var clock = (time) => format("clock", { timeStyle: "short" }).format(new Date(time));
 var moment = (time) => format("moment", { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
 var date = (time) => format("date", { dateStyle: "medium" }).format(new Date(time));
 var dayOf = (d3) => d3.getFullYear() * 400 + d3.getMonth() * 32 + d3.getDate();
@@ -2937,7 +2937,7 @@ function Found({ text }) {
     e3.preventDefault();
     go("c", m3.with);
     setTimeout(() => void show(m3.id), 60);
-  } }, /* @__PURE__ */ k("span", { class: "line" }, /* @__PURE__ */ k(Name, { of: chats.value.find((c3) => c3.with.id === m3.with)?.with.name ?? m3.name, class: "title" }), /* @__PURE__ */ k("span", { class: "grow" }), /* @__PURE__ */ k("time", null, when(m3.time))), /* @__PURE__ */ k("span", { class: "last" }, m3.own && /* @__PURE__ */ k("em", null, t3("you"), " "), /* @__PURE__ */ k("bdi", { "data-theirs": true }, mark(excerpt(m3.text ?? "", low), text))))), busy2.value && /* @__PURE__ */ k("span", { class: "spinner" }), !busy2.value && !people.length && !hits.value.length && /* @__PURE__ */ k(Empty, { icon: "search", title: t3("nothingFound") }));
+  } }, /* @__PURE__ */ k("span", { class: "line" }, /* @__PURE__ */ k(Name, { of: chats.value.find((c3) => c3.with.id === m3.with)?.with.name ?? m3.name, class: "title" }), /* @__PURE__ */ k("span", { class: "grow" }), /* @__PURE__ */ k("time", null, when(m3.time))), /* @__PURE__ */ k("span", { class: "last" }, m3.own && /* @__PURE__ */ k("em", null, t3("you"), ": "), /* @__PURE__ */ k("bdi", { "data-theirs": true }, mark(excerpt(m3.text ?? "", low), text))))), busy2.value && /* @__PURE__ */ k("span", { class: "spinner" }), !busy2.value && !people.length && !hits.value.length && /* @__PURE__ */ k(Empty, { icon: "search", title: t3("nothingFound") }));
 }
 function excerpt(text, low) {
   const i3 = text.toLowerCase().indexOf(low);
@@ -3108,7 +3108,7 @@ function Verify({ w: w3, number: number2, close }) {
     if (result.value === "same" && !w3.verified) void changeContact(w3.id, { verified: true }).catch(complain);
   };
   const groups = digits(number2).match(/\d{5}/g) ?? [];
-  return /* @__PURE__ */ k(Dialog, { title: t3("safetyNumber"), close, footer: /* @__PURE__ */ k("button", { type: "button", class: w3.verified ? "plain" : "main", onClick: () => void changeContact(w3.id, { verified: !w3.verified }).catch(complain) }, t3(w3.verified ? "unverify" : "markVerified")) }, /* @__PURE__ */ k("p", { class: "dim" }, t3("verifyText", { name: plain(w3.name) })), number2 && /* @__PURE__ */ k(QR, { text: prefix + digits(number2), label: t3("safetyNumber") }), /* @__PURE__ */ k("button", { type: "button", class: "digits", dir: "ltr", "aria-label": t3("copyNumber"), onClick: () => void copy(groups.join(" "), toast), "data-theirs": true }, groups.map((g2) => /* @__PURE__ */ k("span", null, g2))), /* @__PURE__ */ k("div", { class: "buttons" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => {
+  return /* @__PURE__ */ k(Dialog, { title: t3("safetyNumber"), close, footer: /* @__PURE__ */ k("button", { type: "button", class: w3.verified ? "plain" : "main", onClick: () => void changeContact(w3.id, { verified: !w3.verified }).catch(complain) }, t3(w3.verified ? "unverify" : "markVerified")) }, /* @__PURE__ */ k("p", { class: "dim" }, t3("verifyText", { name: plain(w3.name) })), number2 && /* @__PURE__ */ k(QR, { text: prefix + digits(number2), label: t3("safetyNumber") }), /* @__PURE__ */ k("button", { type: "button", class: "digits", dir: "ltr", title: t3("copyNumber"), onClick: () => void copy(groups.join(" "), toast), "data-theirs": true }, groups.map((g2) => /* @__PURE__ */ k("span", null, g2))), /* @__PURE__ */ k("div", { class: "buttons" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => {
     scanning.value = true;
   } }, /* @__PURE__ */ k(Icon, { name: "camera" }), t3("scanTheirs"))), /* @__PURE__ */ k("label", { class: "stack" }, t3("pasteTheirs"), /* @__PURE__ */ k("input", { class: "field", dir: "ltr", inputMode: "numeric", value: pasted.value, onInput: (e3) => compare(e3.currentTarget.value) })), /* @__PURE__ */ k("div", { role: "status" }, result.value && /* @__PURE__ */ k("p", { class: result.value === "same" ? "good" : "warn" }, /* @__PURE__ */ k(Icon, { name: result.value === "same" ? "check" : "failed" }), t3(result.value === "same" ? "numbersSame" : "numbersDiffer"))), scanning.value && /* @__PURE__ */ k(Scan, { close: () => {
     scanning.value = false;
@@ -3214,7 +3214,7 @@ function Composer({ c: c3 }) {
     void call("POST", at("/contacts/" + id + "/typing"), { on }).catch(() => {
     });
   };
-  h2(() => {
+  _2(() => {
     replying.value = editing.value = null;
     if (!matchMedia("(pointer: coarse)").matches) area()?.focus();
     const hear = (e3) => {
@@ -3407,7 +3407,10 @@ function RelayName({ id }) {
   const r3 = relays.value?.find((x2) => x2.id === id), host = r3 ? hostOf(r3) : "";
   return /* @__PURE__ */ k("span", { class: "relay-name" }, host && /* @__PURE__ */ k("bdi", { "data-theirs": true }, host, " "), /* @__PURE__ */ k("code", { dir: "ltr", "data-theirs": true }, shortRelay(id)));
 }
-var Reason = ({ of }) => /* @__PURE__ */ k("bdi", { "data-theirs": foreign(of) || void 0 }, told(of));
+function Reason({ of, line }) {
+  const text = told(of);
+  return /* @__PURE__ */ k("bdi", { "data-theirs": foreign(of) || void 0 }, line ? text.charAt(0).toLocaleUpperCase() + text.slice(1) : text);
+}
 function Health({ r: r3 }) {
   const until2 = new Date(Date.parse(r3.since) + leaveDays * 864e5);
   const lines2 = [];
@@ -3417,7 +3420,7 @@ function Health({ r: r3 }) {
   else if (r3.listens) lines2.push(/* @__PURE__ */ k("span", null, t3("relayListens")));
   else if (r3.connected || r3.seen && !r3.why) lines2.push(/* @__PURE__ */ k("span", null, t3("relayVisited")));
   else if (!r3.why) lines2.push(/* @__PURE__ */ k("span", null, t3("relayOpening")));
-  if (r3.why) lines2.push(/* @__PURE__ */ k("span", { class: "bad" }, /* @__PURE__ */ k(Reason, { of: r3.why })));
+  if (r3.why) lines2.push(/* @__PURE__ */ k("span", { class: "bad" }, /* @__PURE__ */ k(Reason, { of: r3.why, line: !lines2.length })));
   if (r3.state === "used" && r3.seen && !r3.why && !r3.drains && r3.ready === void 0) lines2.push(/* @__PURE__ */ k("span", null, t3("relaySupplied")));
   if (r3.invited) lines2.push(/* @__PURE__ */ k("span", null, t3("relayInvited")));
   if (r3.seen && !r3.connected) lines2.push(/* @__PURE__ */ k("span", null, t3("relaySeen", { time: moment(r3.seen) })));
@@ -3931,7 +3934,7 @@ function Details() {
   const relays2 = new Set(m3.deliveries?.flatMap((d3) => d3.kept?.map((k3) => k3.relay) ?? []));
   return /* @__PURE__ */ k(Dialog, { title: t3("details"), close: () => {
     details.value = null;
-  } }, /* @__PURE__ */ k("dl", { class: "facts" }, /* @__PURE__ */ k("dt", null, t3("said")), /* @__PURE__ */ k("dd", null, moment(m3.time)), m3.wrong_time && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("clock")), /* @__PURE__ */ k("dd", null, t3("wrongTime"))), m3.own && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("state")), /* @__PURE__ */ k("dd", null, stateText(m3)))), m3.deliveries?.map((d3) => /* @__PURE__ */ k("div", { class: "delivery" }, /* @__PURE__ */ k("span", { class: "ticks " + d3.state }, /* @__PURE__ */ k(Icon, { name: { queued: "clock", kept: "kept", delivered: "delivered", read: "delivered", failed: "failed" }[d3.state] })), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, d3.device ? t3("theirDevice", { name: plain(d3.name), n: d3.device }) : t3("theirDevices", { name: plain(d3.name) })), /* @__PURE__ */ k("small", null, deliveryText(d3)), d3.why && /* @__PURE__ */ k("small", { class: d3.state === "failed" ? "bad" : "warned" }, /* @__PURE__ */ k(Reason, { of: d3.why })), !!d3.kept?.length && /* @__PURE__ */ k("ul", { class: "keepers", "aria-label": t3("keptBy") }, d3.kept.map((k3) => /* @__PURE__ */ k("li", null, /* @__PURE__ */ k(Icon, { name: "relay" }), /* @__PURE__ */ k(RelayName, { id: k3.relay }), /* @__PURE__ */ k("small", null, t3("keptUntil", { date: date(k3.until) })))))))), m3.own && late && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("h3", null, t3("lateTitle")), /* @__PURE__ */ k("p", { class: "dim" }, t3(m3.state === "failed" ? "failedWhy" : m3.state === "kept" ? "keptText" : "queuedText")), m3.state === "kept" && relays2.size === 1 && /* @__PURE__ */ k("p", { class: "warn" }, t3("keptOne")), m3.state === "queued" && relays2.size > 0 && /* @__PURE__ */ k("p", { class: "dim" }, t3("keptHalf"))), m3.state === "failed" && /* @__PURE__ */ k("div", { class: "buttons" }, /* @__PURE__ */ k("button", { type: "button", class: "main", onClick: () => {
+  } }, /* @__PURE__ */ k("dl", { class: "facts" }, /* @__PURE__ */ k("dt", null, t3("said")), /* @__PURE__ */ k("dd", null, moment(m3.time)), m3.wrong_time && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("clock")), /* @__PURE__ */ k("dd", null, t3("wrongTime"))), m3.own && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("state")), /* @__PURE__ */ k("dd", null, stateText(m3)))), m3.deliveries?.map((d3) => /* @__PURE__ */ k("div", { class: "delivery" }, /* @__PURE__ */ k("span", { class: "ticks " + d3.state }, /* @__PURE__ */ k(Icon, { name: { queued: "clock", kept: "kept", delivered: "delivered", read: "delivered", failed: "failed" }[d3.state] })), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, d3.device ? t3("theirDevice", { name: plain(d3.name), n: d3.device }) : t3("theirDevices", { name: plain(d3.name) })), /* @__PURE__ */ k("small", null, deliveryText(d3)), d3.why && /* @__PURE__ */ k("small", { class: d3.state === "failed" ? "bad" : "warned" }, /* @__PURE__ */ k(Reason, { of: d3.why, line: true })), !!d3.kept?.length && /* @__PURE__ */ k("ul", { class: "keepers", "aria-label": t3("keptBy") }, d3.kept.map((k3) => /* @__PURE__ */ k("li", null, /* @__PURE__ */ k(Icon, { name: "relay" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(RelayName, { id: k3.relay }), /* @__PURE__ */ k("small", null, t3("keptUntil", { date: date(k3.until) }))))))))), m3.own && late && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("h3", null, t3("lateTitle")), /* @__PURE__ */ k("p", { class: "dim" }, t3(m3.state === "failed" ? "failedWhy" : m3.state === "kept" ? "keptText" : "queuedText")), m3.state === "kept" && relays2.size === 1 && /* @__PURE__ */ k("p", { class: "warn" }, t3("keptOne")), m3.state === "queued" && relays2.size > 0 && /* @__PURE__ */ k("p", { class: "dim" }, t3("keptHalf"))), m3.state === "failed" && /* @__PURE__ */ k("div", { class: "buttons" }, /* @__PURE__ */ k("button", { type: "button", class: "main", onClick: () => {
     details.value = null;
     void call("POST", at("/messages/" + m3.id + "/retry"), {}).catch(complain);
   } }, /* @__PURE__ */ k(Icon, { name: "retry" }), t3("tryAgain"))));
@@ -4032,9 +4035,10 @@ function Live() {
 }
 function Conversation() {
   const c3 = chat.value, more = useSignal(null);
-  h2(() => {
-    selected.value = null;
+  h2(() => () => {
+    selected.value = forwarding.value = null;
     menu.value = picking.value = details.value = removing.value = null;
+    dating.value = false;
   }, [open.value]);
   if (!c3) return /* @__PURE__ */ k("main", { class: "conversation none", "aria-label": t3("conversation") }, /* @__PURE__ */ k(Empty, { icon: "users", title: thread.value.ready || !open.value ? t3("unknownContact") : "…" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => go() }, t3("back"))));
   const id = c3.with.id, writes = (typing.value[id] ?? 0) > Date.now(), chosen = thread.value.messages.filter((m3) => selected.value?.has(m3.id));

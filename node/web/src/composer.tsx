@@ -1,7 +1,7 @@
 // Where one writes: a draft that is kept, answers, edits, emoji, mentions, light formatting. Undo is the browser's own.
 import { Fragment, h } from "preact";
 import { signal, useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { call } from "./api";
 import { choices } from "./choices";
 import { EmojiPicker, findEmoji, used } from "./emoji";
@@ -63,7 +63,7 @@ export function Composer({ c }: { c: Chat }) {
 		told.current = on ? Date.now() : 0;
 		void call("POST", at("/contacts/" + id + "/typing"), { on }).catch(() => {});
 	};
-	useEffect(() => {
+	useLayoutEffect(() => { // before anything can be done in what is new
 		replying.value = editing.value = null;
 		if (!matchMedia("(pointer: coarse)").matches) area()?.focus();
 		const hear = (e: import("./words").Event) => { // another tab wrote

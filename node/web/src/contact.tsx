@@ -68,7 +68,7 @@ function Verify({ w, number, close }: { w: Contact; number: string; close: () =>
 	return <Dialog title={t("safetyNumber")} close={close} footer={<button type="button" class={w.verified ? "plain" : "main"} onClick={() => void changeContact(w.id, { verified: !w.verified }).catch(complain)}>{t(w.verified ? "unverify" : "markVerified")}</button>}>
 		<p class="dim">{t("verifyText", { name: plain(w.name) })}</p>
 		{number && <QR text={prefix + digits(number)} label={t("safetyNumber")} />}
-		<button type="button" class="digits" dir="ltr" aria-label={t("copyNumber")} onClick={() => void copy(groups.join(" "), toast)} data-theirs>{groups.map(g => <span>{g}</span>)}</button>
+		<button type="button" class="digits" dir="ltr" title={t("copyNumber")} onClick={() => void copy(groups.join(" "), toast)} data-theirs>{groups.map(g => <span>{g}</span>)}</button>
 		<div class="buttons"><button type="button" class="plain" onClick={() => { scanning.value = true; }}><Icon name="camera" />{t("scanTheirs")}</button></div>
 		<label class="stack">{t("pasteTheirs")}<input class="field" dir="ltr" inputMode="numeric" value={pasted.value} onInput={e => compare(e.currentTarget.value)} /></label>
 		<div role="status">{result.value && <p class={result.value === "same" ? "good" : "warn"}><Icon name={result.value === "same" ? "check" : "failed"} />{t(result.value === "same" ? "numbersSame" : "numbersDiffer")}</p>}</div>

@@ -276,8 +276,8 @@ function Details() {
 			{m.own && <><dt>{t("state")}</dt><dd>{stateText(m)}</dd></>}</dl>
 		{m.deliveries?.map(d => <div class="delivery"><span class={"ticks " + d.state}><Icon name={{ queued: "clock", kept: "kept", delivered: "delivered", read: "delivered", failed: "failed" }[d.state]} /></span>
 			<span class="grow"><b>{d.device ? t("theirDevice", { name: plain(d.name), n: d.device }) : t("theirDevices", { name: plain(d.name) })}</b><small>{deliveryText(d)}</small>
-				{d.why && <small class={d.state === "failed" ? "bad" : "warned"}><Reason of={d.why} /></small>}
-				{!!d.kept?.length && <ul class="keepers" aria-label={t("keptBy")}>{d.kept.map(k => <li><Icon name="relay" /><RelayName id={k.relay} /><small>{t("keptUntil", { date: date(k.until) })}</small></li>)}</ul>}</span></div>)}
+				{d.why && <small class={d.state === "failed" ? "bad" : "warned"}><Reason of={d.why} line /></small>}
+				{!!d.kept?.length && <ul class="keepers" aria-label={t("keptBy")}>{d.kept.map(k => <li><Icon name="relay" /><span class="grow"><RelayName id={k.relay} /><small>{t("keptUntil", { date: date(k.until) })}</small></span></li>)}</ul>}</span></div>)}
 		{m.own && late && <><h3>{t("lateTitle")}</h3><p class="dim">{t(m.state === "failed" ? "failedWhy" : m.state === "kept" ? "keptText" : "queuedText")}</p>
 			{m.state === "kept" && relays.size === 1 && <p class="warn">{t("keptOne")}</p>}{m.state === "queued" && relays.size > 0 && <p class="dim">{t("keptHalf")}</p>}</>}
 		{m.state === "failed" && <div class="buttons"><button type="button" class="main" onClick={() => { details.value = null; void call<Message>("POST", at("/messages/" + m.id + "/retry"), {}).catch(complain); }}><Icon name="retry" />{t("tryAgain")}</button></div>}
@@ -347,7 +347,11 @@ function Live() {
 
 export function Conversation() {
 	const c = chat.value, more = useSignal<{ x: number; y: number } | null>(null);
-	useEffect(() => { selected.value = null; menu.value = picking.value = details.value = removing.value = null; }, [open.value]);
+	useEffect(() => () => { // what was begun here ends here
+		selected.value = forwarding.value = null;
+		menu.value = picking.value = details.value = removing.value = null;
+		dating.value = false;
+	}, [open.value]);
 	if (!c) return <main class="conversation none" aria-label={t("conversation")}><Empty icon="users" title={thread.value.ready || !open.value ? t("unknownContact") : "…"}><button type="button" class="plain" onClick={() => go()}>{t("back")}</button></Empty></main>;
 	const id = c.with.id, writes = (typing.value[id] ?? 0) > Date.now(), chosen = thread.value.messages.filter(m => selected.value?.has(m.id));
 	const under = writes ? t("writes") : c.with.state === "blocked" ? t("blocked") : c.with.state === "asked" ? t("asked") : here.value[id] ? t("here") : c.with.awake ? t("awake") : t("asleep");

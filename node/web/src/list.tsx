@@ -165,7 +165,7 @@ function Found({ text }: { text: string }) {
 		{hits.value.length > 0 && <h2>{t("messages")}</h2>}
 		{hits.value.map(m => <a class="hit tall" href={"#/c/" + m.with} onKeyDown={key} onClick={e => { e.preventDefault(); go("c", m.with); setTimeout(() => void show(m.id), 60); }}>
 			<span class="line"><Name of={chats.value.find(c => c.with.id === m.with)?.with.name ?? m.name} class="title" /><span class="grow" /><time>{when(m.time)}</time></span>
-			<span class="last">{m.own && <em>{t("you")} </em>}<bdi data-theirs>{mark(excerpt(m.text ?? "", low), text)}</bdi></span></a>)}
+			<span class="last">{m.own && <em>{t("you")}: </em>}<bdi data-theirs>{mark(excerpt(m.text ?? "", low), text)}</bdi></span></a>)}
 		{busy.value && <span class="spinner" />}
 		{!busy.value && !people.length && !hits.value.length && <Empty icon="search" title={t("nothingFound")} />}
 	</div>;

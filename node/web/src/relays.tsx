@@ -38,7 +38,11 @@ export function RelayName({ id }: { id: string }) {
 	return <span class="relay-name">{host && <bdi data-theirs>{host} </bdi>}<code dir="ltr" data-theirs>{shortRelay(id)}</code></span>;
 }
 
-export const Reason = ({ of }: { of: string }) => <bdi data-theirs={foreign(of) || undefined}>{told(of)}</bdi>;
+// Reason says why, beginning a line with a capital letter.
+export function Reason({ of, line }: { of: string; line?: boolean }) {
+	const text = told(of);
+	return <bdi data-theirs={foreign(of) || undefined}>{line ? text.charAt(0).toLocaleUpperCase() + text.slice(1) : text}</bdi>;
+}
 
 function Health({ r }: { r: Relay }) {
 	const until = new Date(Date.parse(r.since) + leaveDays * 864e5);
@@ -49,7 +53,7 @@ function Health({ r }: { r: Relay }) {
 	else if (r.listens) lines.push(<span>{t("relayListens")}</span>);
 	else if (r.connected || r.seen && !r.why) lines.push(<span>{t("relayVisited")}</span>);
 	else if (!r.why) lines.push(<span>{t("relayOpening")}</span>);
-	if (r.why) lines.push(<span class="bad"><Reason of={r.why} /></span>);
+	if (r.why) lines.push(<span class="bad"><Reason of={r.why} line={!lines.length} /></span>);
 	if (r.state === "used" && r.seen && !r.why && !r.drains && r.ready === undefined) lines.push(<span>{t("relaySupplied")}</span>);
 	if (r.invited) lines.push(<span>{t("relayInvited")}</span>);
 	if (r.seen && !r.connected) lines.push(<span>{t("relaySeen", { time: moment(r.seen) })}</span>);

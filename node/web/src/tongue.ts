@@ -68,7 +68,7 @@ function format(name: string, options: Intl.DateTimeFormatOptions): Intl.DateTim
 	return f;
 }
 
-export const clock = (time: string | Date) => format("clock", { hour: "2-digit", minute: "2-digit" }).format(new Date(time));
+export const clock = (time: string | Date) => format("clock", { timeStyle: "short" }).format(new Date(time));
 export const moment = (time: string | Date) => format("moment", { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
 export const date = (time: string | Date) => format("date", { dateStyle: "medium" }).format(new Date(time));
 
