@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -398,10 +399,12 @@ func (c *collector) supply(ctx context.Context, r *ownRelay, o *mailbox.Opened, 
 		next := listenFor
 		if err != nil && ctx.Err() == nil {
 			c.n.log.Info("a relay did not take prekeys or descriptors", "error", err)
+			c.note(func(h *RelayHealth) { h.Refuses = reasonOf(err) })
 			next = wait
 			wait = min(2*wait, collectMost)
 		} else {
 			few, wait = false, collectFirst
+			c.note(func(h *RelayHealth) { h.Refuses = "" })
 		}
 		if err == nil && (!stays || !c.n.mail.mayListen(c.key)) {
 			return
@@ -574,6 +577,6 @@ func reasonOf(err error) string {
 	case errors.Is(err, errUnreachable):
 		return "it cannot be reached"
 	default:
-		return err.Error()
+		return strings.TrimPrefix(err.Error(), "mailbox: ")
 	}
 }

@@ -242,8 +242,14 @@ func (c *couriers) why(d device) string {
 
 // why is called with the lock.
 func (k *courier) why() string {
-	if k.reason == "" || k.unkept == nil {
-		return k.reason
+	switch {
+	case k.reason == "":
+		return ""
+	case k.unkept != nil:
+		return k.reason + "; " + reasonOf(k.unkept)
 	}
-	return k.reason + "; " + k.unkept.Error()
+	if _, boxes := k.carrier.boxes(); k.n.mail != nil && len(boxes) > 0 { // that its device does not answer is no trouble
+		return ""
+	}
+	return k.reason
 }

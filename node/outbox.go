@@ -242,6 +242,7 @@ type Waiting struct {
 	Account Account
 	Device  uint8 // 0: the account's devices are not known yet
 	Posts   int
+	Kept    int // of them, by enough relays
 	Why     string
 	Next    time.Time // of the next try; zero: now
 }
@@ -249,7 +250,7 @@ type Waiting struct {
 // Waiting returns what waits, and why.
 func (n *Node) Waiting() (out []Waiting) {
 	for _, d := range n.queues.devices() {
-		w := Waiting{Account: d.account, Device: d.number, Posts: n.queues.size(d)}
+		w := Waiting{Account: d.account, Device: d.number, Posts: n.queues.size(d), Kept: n.queues.keeps(d)}
 		n.couriers.mu.Lock()
 		k := n.couriers.by[d]
 		n.couriers.mu.Unlock()

@@ -16,6 +16,7 @@ type queues struct {
 	by          map[device][]uint64
 	messages    map[chat.ID][]queued // of those posts
 	ids         map[uint64]chat.ID   // by number
+	kept        map[uint64]bool      // posts that enough relays keep
 	generations map[device]uint32    // of the sessions with each device
 }
 
@@ -40,6 +41,16 @@ func (q *queues) size(d device) int {
 	return len(q.by[d])
 }
 
+// keeps counts the posts for a device that enough relays keep.
+func (q *queues) keeps(d device) (count int) {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	for _, number := range q.by[d] {
+		count += boolInt(q.kept[number])
+	}
+	return count
+}
+
 func (q *queues) devices() []device {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
@@ -50,14 +61,19 @@ func (q *queues) devices() []device {
 type queueChange struct {
 	added   []*post
 	removed map[uint64]bool
+	kept    map[uint64]bool // of posts that were stored: whether enough relays keep each
 	parked  []*post // failed: they wait for nobody, and are still there
 }
 
 func (t *turn) queueOf(d device) *queueChange {
 	t.changes++
+	return t.changeOf(d)
+}
+
+func (t *turn) changeOf(d device) *queueChange {
 	c := t.posts[d]
 	if c == nil {
-		c = &queueChange{removed: make(map[uint64]bool)}
+		c = &queueChange{removed: make(map[uint64]bool), kept: make(map[uint64]bool)}
 		t.posts[d] = c
 	}
 	return c
@@ -93,6 +109,13 @@ func (q *queues) adopt(t *turn, stats *stats) {
 		for _, p := range c.parked {
 			q.note(p)
 		}
+		for number, kept := range c.kept {
+			if _, waits := q.ids[number]; waits && kept {
+				q.kept[number] = true
+			} else {
+				delete(q.kept, number)
+			}
+		}
 		stats.waiting.Add(int64(len(list) - before))
 		if len(list) == 0 {
 			delete(q.by, d)
@@ -106,6 +129,9 @@ func (q *queues) adopt(t *turn, stats *stats) {
 func (q *queues) note(p *post) {
 	q.ids[p.number] = p.ID
 	q.messages[p.ID] = append(q.messages[p.ID], queued{p.device, p.number})
+	if p.state.State == chat.Kept {
+		q.kept[p.number] = true
+	}
 }
 
 func (q *queues) forget(number uint64) {
@@ -114,6 +140,7 @@ func (q *queues) forget(number uint64) {
 		return
 	}
 	delete(q.ids, number)
+	delete(q.kept, number)
 	left := slices.DeleteFunc(slices.Clone(q.messages[id]), func(x queued) bool { return x.post == number })
 	if len(left) == 0 {
 		delete(q.messages, id)
@@ -171,6 +198,7 @@ func (t *turn) putPost(p *post) error {
 	if err != nil {
 		return t.fail(err)
 	}
+	t.changeOf(p.device).kept[p.number] = p.state.State == chat.Kept
 	return t.fail(t.batch.Put(vault.Outbox, p.key(), b))
 }
 

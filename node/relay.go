@@ -342,6 +342,7 @@ type RelayHealth struct {
 	Drains    bool      // it takes nothing new
 	Ready     bool      // it has all that it hands out while this device sleeps: prekeys, and descriptors that name its boxes of now
 	Why       string    // it cannot be used
+	Refuses   string    // why it does not take what it is to hand out
 	Seen      time.Time // it last answered; zero: not since the node started
 	Ahead     time.Duration
 	Timed     bool // Ahead is known: by how much the relay's clock is ahead of this device's

@@ -352,7 +352,7 @@ func (n *Node) load() error {
 	s.peers = make(map[device]*peer)
 	s.tags = make(map[envelope.Tag]tagged)
 	s.backlog = make(map[device]bool)
-	n.queues.messages, n.queues.ids = make(map[chat.ID][]queued), make(map[uint64]chat.ID)
+	n.queues.messages, n.queues.ids, n.queues.kept = make(map[chat.ID][]queued), make(map[uint64]chat.ID), make(map[uint64]bool)
 	n.queues.by, n.queues.generations = make(map[device][]uint64), make(map[device]uint32)
 	if err := n.loadKeys(); err != nil {
 		return err

@@ -144,24 +144,34 @@ func checkMesh(s p2p.Stats, reach []string, network bool) api.Check {
 
 // checkPost tells how the relays do that keep post for a device; nothing if there are none.
 func checkPost(all []node.Relay) []api.Check {
-	used, bad, drains := 0, 0, 0
+	used, bad, drains, refuse := 0, 0, 0, 0
 	why := ""
+	var names, meant []string // all, and those that something is said of
 	for _, r := range all {
+		name := shortRelay(r.Key.String())
 		switch {
 		case r.State != node.RelayUsed:
 			continue
 		case r.Why != "":
 			bad++
 			why = cmp.Or(why, r.Why)
+			meant = append(meant, name)
 		case r.Drains:
 			drains++
+			meant = append(meant, name)
+		case r.Refuses != "":
+			refuse++
+			why = cmp.Or(why, r.Refuses)
+			meant = append(meant, name)
 		}
 		used++
+		names = append(names, name)
 	}
 	c := api.Check{Name: "post", State: checkOK, Text: "boxes on " + counted(used, "relay")}
 	switch {
 	case len(all) == 0:
-		return nil
+		c.Text, c.Fix = "no relay: both of you must be awake, until linnet relay add", "linnet relay add 'linnet:relay/…'"
+		return []api.Check{c}
 	case used == 0:
 		c.State, c.Fix = checkWarn, "linnet relay add another"
 		c.Text = "no relay keeps post for this device: while it sleeps, post waits with who wrote it"
@@ -174,6 +184,15 @@ func checkPost(all []node.Relay) []api.Check {
 	case drains > 0:
 		c.State, c.Fix = checkWarn, "nothing to do, if there are others: linnet relay"
 		c.Text += fmt.Sprintf(", %d of which take nothing new", drains)
+	case refuse > 0:
+		c.State, c.Fix = checkWarn, "add another, or ask who runs it; linnet relay lists them"
+		c.Text += fmt.Sprintf(", %d of which take no prekeys: %s", refuse, line1(why))
+	}
+	if len(meant) == 0 {
+		meant = names
+	}
+	if len(meant) > 0 {
+		c.Text += " (" + strings.Join(meant, ", ") + ")"
 	}
 	return []api.Check{c}
 }
@@ -358,6 +377,9 @@ func (h *house) Doctor(_ context.Context, report bool) (api.Report, error) {
 		if report {
 			name = strconv.Itoa(i + 1)
 			for j := range checks {
+				if checks[j].Name == "post" { // which relays, nobody else is to know
+					checks[j].Text, _, _ = strings.Cut(checks[j].Text, " (")
+				}
 				checks[j].Text, checks[j].Fix = redact(checks[j].Text), redact(checks[j].Fix)
 			}
 		}

@@ -32,6 +32,7 @@ func TestFindings(t *testing.T) {
 	}
 	well := used(func(*node.Relay) {})
 	refuses := used(func(r *node.Relay) { r.Why = "it is full" })
+	keyless := used(func(r *node.Relay) { r.Refuses = "its disk is full" })
 	drains := used(func(r *node.Relay) { r.Drains = true })
 	full := vault.Stats{Bytes: 1e6, Free: 2e9}
 	for _, c := range []struct {
@@ -44,10 +45,11 @@ func TestFindings(t *testing.T) {
 		{"one peer", one(checkMesh(p2p.Stats{Peers: 1, Serving: true}, []string{"/ip4/x"}, true)), "ok 1 peer; reachable from outside"},
 		{"NAT", one(checkMesh(p2p.Stats{Peers: 9, Relayed: 2}, nil, true)), "ok 9 peers; behind a router that lets nobody in, 2 of the connections by relay"},
 		{"NAT with a relay", one(checkMesh(p2p.Stats{Peers: 9}, []string{"/ip4/x/p2p-circuit"}, true)), "ok 9 peers; behind a router, reachable by relay"},
-		{"no relay", checkPost(nil), ""},
+		{"no relay", checkPost(nil), "ok no relay: both of you must be awake"},
 		{"all relays left", checkPost([]node.Relay{{State: node.RelayLeaving}}), "warn no relay keeps post for this device"},
 		{"relays", checkPost([]node.Relay{well, well, {State: node.RelayAllowed}}), "ok boxes on 2 relays"},
 		{"a relay refuses", checkPost([]node.Relay{well, refuses}), "warn boxes on 2 relays, 1 of which cannot be used: it is full"},
+		{"a relay takes no prekeys", checkPost([]node.Relay{well, keyless}), "warn boxes on 2 relays, 1 of which take no prekeys: its disk is full ("},
 		{"a relay drains", checkPost([]node.Relay{well, drains}), "warn boxes on 2 relays, 1 of which take nothing new"},
 		{"all relays refuse", checkPost([]node.Relay{refuses}), "fail boxes on 1 relay, and none can be used: it is full"},
 		{"right", checkClock(ahead(time.Second, -time.Second)), ""},

@@ -311,17 +311,7 @@ func printStatus(w io.Writer, s *api.Status, now time.Time) {
 			if j == 0 {
 				fmt.Fprintln(w, "Waiting")
 			}
-			why, id := x.Why, ""
-			if why == "" {
-				why = "on its way"
-			}
-			if x.Next != nil {
-				why += "; next try " + x.Next.Local().Format("15:04:05")
-			}
-			if x.First != "" {
-				id = "     linnet why " + short(x.First)
-			}
-			fmt.Fprintf(w, "  %-14s queued: %s, %s%s\n", "@"+line1(x.Name), counted(x.Messages, "message"), line1(why), id)
+			fmt.Fprintf(w, "  %-14s %s\n", "@"+line1(x.Name), waits(&x))
 		}
 		for j, c := range a.Awake {
 			if j == 0 {
@@ -333,6 +323,34 @@ func printStatus(w io.Writer, s *api.Status, now time.Time) {
 	if s.Listen != "" {
 		fmt.Fprintf(w, "\nFor programs with a token: http://%s\n", s.Listen)
 	}
+}
+
+// waits says where what waits for a device is, and why.
+func waits(x *api.Waiting) string {
+	text := ""
+	switch {
+	case x.Kept >= x.Messages && len(x.Keepers) > 0:
+		text = "kept " + keepers(x.Keepers)
+	case x.Kept >= x.Messages:
+		text = "kept by relays"
+	default:
+		text = "queued"
+		if x.Kept > 0 {
+			text += ", and in part kept by relays"
+		}
+		if x.Why == "" {
+			text += ": on its way"
+		} else {
+			text += ": " + line1(x.Why)
+		}
+		if x.Next != nil && x.Why != "" {
+			text += "; next try " + x.Next.Local().Format("15:04:05")
+		}
+	}
+	if x.First == "" {
+		return text + " (nothing that you said)"
+	}
+	return text + "     linnet why " + short(x.First)
 }
 
 // errUnwell says that doctor found something that does not work.

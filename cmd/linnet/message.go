@@ -80,7 +80,7 @@ func state(m *api.Message) string {
 		}
 		switch {
 		case d.State == "kept" && d.Until != nil:
-			return fmt.Sprintf("kept by %d relays until %s", d.Relays, d.Until.Local().Format("2 Jan"))
+			return fmt.Sprintf("kept by %s until %s", counted(d.Relays, "relay"), d.Until.Local().Format("2 Jan"))
 		case d.Why != "" && d.State == "failed":
 			return "failed because " + line1(d.Why)
 		case d.Why != "":
@@ -280,6 +280,22 @@ seen it has seen it.`, 1, 1, func(ctx context.Context, t *talk, args []string) e
 	return c
 }
 
+// keepers says by which relays something is kept, and until when.
+func keepers(all []api.Keeper) string {
+	text := "by"
+	for i, k := range all {
+		if i > 0 {
+			text += ","
+		}
+		text += " " + shortRelay(k.Relay)
+		day := k.Until.Local().Format("2 Jan")
+		if i == len(all)-1 || day != all[i+1].Until.Local().Format("2 Jan") {
+			text += " until " + day
+		}
+	}
+	return text
+}
+
 func newWhy() *cobra.Command {
 	c := asking("why ID", "Tell where a message is, and why", `Why tells how far an own message came with each device that it goes to. Delivered is said by the
 other device alone; kept by relays that signed for it.`, 1, 1, func(ctx context.Context, t *talk, args []string) error {
@@ -306,18 +322,12 @@ other device alone; kept by relays that signed for it.`, 1, 1, func(ctx context.
 				if d.At != nil {
 					fmt.Fprintf(w, " %s", when(*d.At, now))
 				}
-				for i, k := range d.Kept {
-					lead := ","
-					if i == 0 {
-						lead = " by"
-						if d.State != "kept" {
-							lead = "; kept by"
-						}
+				if len(d.Kept) > 0 {
+					lead := " "
+					if d.State != "kept" {
+						lead = "; kept "
 					}
-					fmt.Fprintf(w, "%s %s", lead, shortRelay(k.Relay))
-					if day := k.Until.Local().Format("2 Jan"); i == len(d.Kept)-1 || day != d.Kept[i+1].Until.Local().Format("2 Jan") {
-						fmt.Fprintf(w, " until %s", day)
-					}
+					fmt.Fprint(w, lead, keepers(d.Kept))
 				}
 				if d.Why != "" {
 					fmt.Fprintf(w, ": %s", line1(d.Why))

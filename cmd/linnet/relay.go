@@ -74,6 +74,15 @@ func printRelays(w io.Writer, all []api.Relay, now time.Time) {
 		case r.Connected:
 			text += ", connected"
 		}
+		switch {
+		case r.State != "used" || r.Why != "":
+		case r.Refuses != "":
+			text += ", takes no prekeys: " + line1(r.Refuses)
+		case r.Ready:
+			text += ", ready: you can be reached here while you sleep"
+		default:
+			text += ", getting ready"
+		}
 		if r.Invited {
 			text += ", from an invite"
 		}

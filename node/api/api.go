@@ -144,6 +144,7 @@ type Relay struct {
 	Drains    bool       `json:"drains,omitempty" doc:"it takes nothing new"`
 	Ready     bool       `json:"ready,omitempty" doc:"it has all that it hands out while this device sleeps"`
 	Why       string     `json:"why,omitempty" doc:"it cannot be used"`
+	Refuses   string     `json:"refuses,omitempty" doc:"why it does not take what it is to hand out while this device sleeps"`
 	Seen      *time.Time `json:"seen,omitempty" doc:"it last answered"`
 	AheadMS   *int64     `json:"ahead_ms,omitempty" doc:"by how much its clock is ahead of this machine's"`
 }
@@ -162,6 +163,8 @@ type Waiting struct {
 	Name     string     `json:"name"`
 	Device   int        `json:"device"`
 	Messages int        `json:"messages"`
+	Kept     int        `json:"kept,omitempty" doc:"how many of them enough relays keep"`
+	Keepers  []Keeper   `json:"keepers,omitempty" doc:"of the oldest message that people see"`
 	First    string     `json:"first,omitempty" doc:"ID of the oldest message that people see"`
 	Since    *time.Time `json:"since,omitempty"`
 	Why      string     `json:"why,omitempty"`

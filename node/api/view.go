@@ -165,7 +165,7 @@ func (a *at) relay(id string) (key node.TransportKey, err error) {
 func viewRelay(r *node.Relay) Relay {
 	out := Relay{
 		ID: r.Key.String(), Addresses: r.Addrs, State: r.State.String(), Since: r.Since, Invited: r.Invited,
-		Connected: r.Connected, Listens: r.Listens, Drains: r.Drains, Ready: r.Ready, Why: r.Why, Seen: ptr(r.Seen),
+		Connected: r.Connected, Listens: r.Listens, Drains: r.Drains, Ready: r.Ready, Why: r.Why, Refuses: r.Refuses, Seen: ptr(r.Seen),
 	}
 	if r.Timed {
 		ms := r.Ahead.Milliseconds()
