@@ -62,7 +62,7 @@ type queueChange struct {
 	added   []*post
 	removed map[uint64]bool
 	kept    map[uint64]bool // of posts that were stored: whether enough relays keep each
-	parked  []*post // failed: they wait for nobody, and are still there
+	parked  []*post         // failed: they wait for nobody, and are still there
 }
 
 func (t *turn) queueOf(d device) *queueChange {

@@ -327,7 +327,7 @@ func printStatus(w io.Writer, s *api.Status, now time.Time) {
 
 // waits says where what waits for a device is, and why.
 func waits(x *api.Waiting) string {
-	text := ""
+	var text string
 	switch {
 	case x.Kept >= x.Messages && len(x.Keepers) > 0:
 		text = "kept " + keepers(x.Keepers)
