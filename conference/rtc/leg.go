@@ -38,6 +38,7 @@ type Shape struct {
 const (
 	mostPackets = 2000 // a second, of all streams of a leg: 10 ms of Opus and 5 Mbit/s of video have 700
 	floodFactor = 4
+	mostFailed  = 100 // packets in a row that are of no agreed type
 )
 
 // Leg is one PeerConnection. Its methods may be called by several goroutines at once; Accept, Again and Restart wait for
@@ -532,11 +533,16 @@ func (l *Leg) track(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 	p := Packet{Codec: codec, Slot: l.place(r, t.Kind()), Layer: t.RID()}
 	buf := make([]byte, 1500)
 	var h rtp.Header
-	for {
+	for failed := 0; ; {
 		n, _, err := t.Read(buf)
 		if err != nil {
-			return
+			// A packet of a type that was not agreed on is passed over, and does not end the stream.
+			if failed++; errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) || failed > mostFailed {
+				return
+			}
+			continue
 		}
+		failed = 0
 		size, err := h.Unmarshal(buf[:n])
 		if err != nil || codec == 0 {
 			continue

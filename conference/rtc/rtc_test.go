@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 	"go.uber.org/goleak"
 )
 
@@ -303,6 +305,69 @@ func TestFlood(t *testing.T) {
 	}
 	if c := there.Counts(); c.HeardPackets > 5*mostPackets*10 {
 		t.Errorf("took %d", c.HeardPackets)
+	}
+}
+
+// Nonsense within SRTP and SRTCP, from who has the keys, is passed over, and the leg goes on.
+func TestHostileMedia(t *testing.T) {
+	mixer, client := listen(t, Config{Lite: true}), listen(t, Config{})
+	here, there, _, heard := meet(t, client, mixer, Shape{Videos: 1, Camera: true})
+	send(t, here, Packet{Codec: Opus, Payload: []byte("first")}, heard)
+	for _, b := range [][]byte{
+		{0x80, 200, 0, 0},
+		{0x80, 201, 0xff, 0xff},
+		{0x9f, 201, 0, 1, 1, 2, 3, 4},
+		{0x81, 206, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0},
+		bytes.Repeat([]byte{0xff}, 1000),
+		{0x8f, 205, 0, 3, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3},
+		bytes.Repeat([]byte{0x80, 203, 0, 0}, 200),
+	} {
+		raw := rtcp.RawPacket(b)
+		_ = here.pc.WriteRTCP([]rtcp.Packet{&raw}) // what pion itself does not send is no matter
+	}
+	voice := here.audio[0]
+	voice.mu.Lock()
+	for i, payload := range [][]byte{{}, {0}, {255}, bytes.Repeat([]byte{255}, 1100)} {
+		for _, h := range []rtp.Header{
+			{Padding: true},
+			{Padding: true, PaddingSize: 255},
+			{PayloadType: 127},
+			{Extension: true, ExtensionProfile: 0xbede, Extensions: nil},
+			{CSRC: []uint32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}},
+			{SequenceNumber: 20000, Timestamp: 1 << 31},
+		} {
+			h.Version, h.SSRC, h.SequenceNumber = 2, voice.ssrc, h.SequenceNumber+uint16(i)
+			_, _ = voice.w.WriteRTP(&h, payload)
+		}
+	}
+	voice.mu.Unlock()
+	for range 300 { // whatever of it was heard is past
+		got := send(t, here, Packet{Codec: Opus, Sequence: 30000, Payload: []byte("sane")}, heard)
+		if string(got.Payload) == "sane" {
+			if there.Err() != nil {
+				t.Error(there.Err())
+			}
+			return
+		}
+	}
+	t.Error("what is sane is not heard any more")
+}
+
+// A leg that does not read what it is told is dropped for it, and no more than 64 KiB wait for it until then.
+func TestStopsReading(t *testing.T) {
+	mixer, client := listen(t, Config{Lite: true}), listen(t, Config{})
+	_, there, _, heard := meet(t, client, mixer, Shape{})
+	mixer.closePorts() // nothing is acknowledged any more
+	var err error
+	told := 0
+	for ; err == nil && told < 100; told++ {
+		err = there.Tell(make([]byte, messageSize))
+	}
+	if !errors.Is(err, ErrSlow) || told > queueSize/messageSize+1 {
+		t.Errorf("%d messages, %v", told, err)
+	}
+	if err := next(t, "end", heard.closed); !errors.Is(err, ErrSlow) {
+		t.Errorf("ended for %v", err)
 	}
 }
 
