@@ -264,6 +264,11 @@ func TestPage(t *testing.T) {
 	say(a, "are you there?")
 	a.Until(`document.querySelector(".message.own:last-child .ticks.queued")`)
 	a.Has(".message.own:last-child .late", "Waiting: ")
+
+	// His page is there even when it is loaded anew without the daemon, says what to type, and goes on by itself.
+	b.Reload()
+	b.Has("h1", "Linnet is not running")
+	b.Has(".command", "linnet up")
 	ben.start()
 	b.Has(".message .text", "are you there?")
 	a.Until(`!document.querySelector(".ticks.queued")`)
@@ -319,6 +324,17 @@ func TestPage(t *testing.T) {
 	a.Reload()
 	a.Has(".message.own .text", "are you there?")
 	a.Has(".message:not(.own) .text", "a better answer")
+
+	// While she looks elsewhere, she is notified, and the title counts; what is read takes both away.
+	a.Eval(`window.notices = []; window.Notification = class { static permission = "default"; static requestPermission() { return Promise.resolve("granted"); } constructor(title, o) { this.title = title; this.body = o.body; notices.push(this); } close() { this.closed = true; this.onclose?.(); } }; location.hash = "#/settings/notifications"; 0`)
+	a.Click(".toggle input")
+	a.Until(`document.querySelector(".toggle input").checked`)
+	say(b, "ring ring")
+	a.Until(`notices.length === 1 && notices[0].title === "Ben" && notices[0].body === "ring ring" && document.title === "(1) Linnet"`)
+	a.Eval(`location.hash = "#/"; 0`)
+	a.Click(".chat a", "Ben")
+	a.Has(".message .text", "ring ring")
+	a.Until(`notices[0].closed && document.title === "Linnet"`)
 
 	// Search, and the safety number.
 	a.Fill("#search", "better")
