@@ -2485,6 +2485,7 @@ var brief = (text) => text.slice(0, 300).replace(/\s+/g, " ");
 
 // src/thread.ts
 var pageSize = 60;
+var firstSize = 40;
 var most = 240;
 var none = { id: "", messages: [], older: "", newer: "", ready: false, firstUnread: "" };
 var thread = signal(none);
@@ -2511,7 +2512,7 @@ async function enter(id) {
   });
   if (!id) return;
   try {
-    const page = await history_(id, "limit=" + pageSize);
+    const page = await history_(id, "limit=" + firstSize);
     if (mine !== jump) return;
     const messages = page.messages.slice().reverse();
     let firstUnread = "";
@@ -3609,7 +3610,7 @@ function Content({ m: m3 }) {
       return /* @__PURE__ */ k("div", { class: "text gone" }, t3("newer"));
   }
 }
-function Bubble({ m: m3, head, tail, last: last2 }) {
+function Bubble({ m: m3, head, tail, last: last2, flash }) {
   const chosen = selected.value?.has(m3.id) ?? false, choosing = selected.value !== null;
   const hold = A2(0);
   const toggle = () => {
@@ -3681,7 +3682,7 @@ function Bubble({ m: m3, head, tail, last: last2 }) {
   return /* @__PURE__ */ k(
     "div",
     {
-      class: "message" + (m3.own ? " own" : "") + (head ? " head" : "") + (tail ? " tail" : "") + (chosen ? " chosen" : "") + (m3.pending ? " pending" : ""),
+      class: "message" + (m3.own ? " own" : "") + (head ? " head" : "") + (tail ? " tail" : "") + (chosen ? " chosen" : "") + (m3.pending ? " pending" : "") + (flash ? " flash" : ""),
       "data-id": m3.id,
       role: "article",
       tabIndex: last2 ? 0 : -1,
@@ -3837,10 +3838,10 @@ function Messages() {
     const before = th.messages[i3 - 1], after = th.messages[i3 + 1];
     const close = (x2) => !!x2 && (x2.own ?? false) === (m3.own ?? false) && sameDay(x2.time, m3.time) && Math.abs(Date.parse(x2.time) - Date.parse(m3.time)) < together;
     if (!before || !sameDay(before.time, m3.time)) days.push({ key: m3.time.slice(0, 10) + i3, time: m3.time, rows: [] });
-    const line = th.firstUnread === m3.id, head = !close(before) || line, tail = !close(after) || after.id === th.firstUnread, last2 = i3 === n2 - 1;
+    const line = th.firstUnread === m3.id, head = !close(before) || line, tail = !close(after) || after.id === th.firstUnread, last2 = i3 === n2 - 1, flash = target.value?.id === m3.id;
     const rows = days[days.length - 1].rows;
     if (line) rows.push(/* @__PURE__ */ k("div", { class: "unread-line", key: "line", role: "separator" }, /* @__PURE__ */ k("span", null, t3("unreadBelow"))));
-    rows.push(/* @__PURE__ */ k(Only, { key: m3.key ?? m3.id, by: [m3, head, tail, last2, choosing, self] }, /* @__PURE__ */ k(Bubble, { m: m3, head, tail, last: last2 })));
+    rows.push(/* @__PURE__ */ k(Only, { key: m3.key ?? m3.id, by: [m3, head, tail, last2, choosing, self, flash] }, /* @__PURE__ */ k(Bubble, { m: m3, head, tail, last: last2, flash })));
   });
   return /* @__PURE__ */ k("div", { class: "messages-box" }, /* @__PURE__ */ k(
     "div",

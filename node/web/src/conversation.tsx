@@ -72,7 +72,7 @@ function Content({ m }: { m: Message }) {
 	}
 }
 
-function Bubble({ m, head, tail, last }: { m: Message; head: boolean; tail: boolean; last: boolean }) {
+function Bubble({ m, head, tail, last, flash }: { m: Message; head: boolean; tail: boolean; last: boolean; flash: boolean }) {
 	const chosen = selected.value?.has(m.id) ?? false, choosing = selected.value !== null;
 	const hold = useRef(0);
 	const toggle = () => {
@@ -96,7 +96,7 @@ function Bubble({ m, head, tail, last }: { m: Message; head: boolean; tail: bool
 			case "ContextMenu": case "F10": if (e.key === "F10" && !e.shiftKey) return; did(); { const r = row.querySelector(".bubble")!.getBoundingClientRect(); openMenu(m, r.left + 20, r.top + 20); } break;
 		}
 	};
-	return <div class={"message" + (m.own ? " own" : "") + (head ? " head" : "") + (tail ? " tail" : "") + (chosen ? " chosen" : "") + (m.pending ? " pending" : "")} data-id={m.id} role="article"
+	return <div class={"message" + (m.own ? " own" : "") + (head ? " head" : "") + (tail ? " tail" : "") + (chosen ? " chosen" : "") + (m.pending ? " pending" : "") + (flash ? " flash" : "")} data-id={m.id} role="article"
 		tabIndex={last ? 0 : -1} aria-label={`${m.own ? t("you") : plain(m.name)}, ${clock(m.time)}`} onKeyDown={key} onClick={() => { if (choosing && !m.pending) toggle(); }}>
 		{choosing && <span class={"box" + (chosen ? " on" : "")} aria-hidden="true"><Icon name="check" /></span>}
 		<div class="bubble" onContextMenu={e => { if (choosing || (e.target as HTMLElement).closest("a")) return; if (String(getSelection()).length) return; e.preventDefault(); openMenu(m, e.clientX, e.clientY); }}
@@ -205,10 +205,10 @@ function Messages() {
 		const before = th.messages[i - 1], after = th.messages[i + 1];
 		const close = (x: Message | undefined) => !!x && (x.own ?? false) === (m.own ?? false) && sameDay(x.time, m.time) && Math.abs(Date.parse(x.time) - Date.parse(m.time)) < together;
 		if (!before || !sameDay(before.time, m.time)) days.push({ key: m.time.slice(0, 10) + i, time: m.time, rows: [] });
-		const line = th.firstUnread === m.id, head = !close(before) || line, tail = !close(after) || after!.id === th.firstUnread, last = i === n - 1;
+		const line = th.firstUnread === m.id, head = !close(before) || line, tail = !close(after) || after!.id === th.firstUnread, last = i === n - 1, flash = target.value?.id === m.id;
 		const rows = days[days.length - 1].rows;
 		if (line) rows.push(<div class="unread-line" key="line" role="separator"><span>{t("unreadBelow")}</span></div>);
-		rows.push(<Only key={m.key ?? m.id} by={[m, head, tail, last, choosing, self]}><Bubble m={m} head={head} tail={tail} last={last} /></Only>);
+		rows.push(<Only key={m.key ?? m.id} by={[m, head, tail, last, choosing, self, flash]}><Bubble m={m} head={head} tail={tail} last={last} flash={flash} /></Only>);
 	});
 	return <div class="messages-box">
 		<div class={"messages" + (choosing ? " choosing" : "")} ref={box} onScroll={scrolled} onDragOver={e => { if (e.dataTransfer?.types.includes("text/plain")) e.preventDefault(); }}

@@ -5,6 +5,7 @@ import { account, at, change, chats, complain, explain, history_, listeners, loa
 import type { Event, Message } from "./words";
 
 const pageSize = 60; // messages that are read at once
+const firstSize = 40; // when a conversation is opened: two screens, so that it is there soon
 const most = 240; // messages that are in the document
 
 export interface Thread {
@@ -43,7 +44,7 @@ async function enter(id: string) {
 	batch(() => { thread.value = { ...none, id }; missedBelow.value = 0; target.value = null; });
 	if (!id) return;
 	try {
-		const page = await history_(id, "limit=" + pageSize);
+		const page = await history_(id, "limit=" + firstSize);
 		if (mine !== jump) return;
 		const messages = page.messages.slice().reverse();
 		let firstUnread = "";
