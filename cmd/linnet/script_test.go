@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
@@ -28,6 +29,22 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error { // no dialogue that breaks off leaves a daemon behind
+			e.Defer(func() {
+				locks, err := filepath.Glob(filepath.Join(e.WorkDir, "*", "accounts", "linnet.lock"))
+				if err != nil {
+					t.Error(err)
+				}
+				for _, lock := range locks {
+					if pid, held := daemonPID(lock); held && pid > 0 {
+						if p, err := os.FindProcess(pid); err == nil {
+							_ = p.Kill()
+						}
+					}
+				}
+			})
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			// exits CODE PROGRAM ARGS… wants an exit code.
 			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
