@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +23,37 @@ func TestMain(m *testing.M) {
 	if os.Getenv(victimFolder) != "" {
 		os.Exit(victim())
 	}
-	testscript.Main(m, map[string]func(){"linnet": main})
+	testscript.Main(m, map[string]func(){"linnet": main, "volunteer": func() { os.Exit(volunteerHere()) }})
+}
+
+// volunteerHere is the program volunteer: it runs a relay on this machine, and writes its address into the folder in which it
+// runs. It drains once there is a file drain there, and is killed for good once there is a file stop.
+func volunteerHere() int {
+	const folder = "."
+	has := func(name string) bool {
+		_, err := os.Stat(filepath.Join(folder, name))
+		return err == nil
+	}
+	v, err := openVolunteer(context.Background(), new(mesh), "oak", filepath.Join(folder, "relay"))
+	if err == nil {
+		text := fmt.Sprintf("{\"address\": %q}\n", v.Address)
+		err = errors.Join(os.WriteFile(filepath.Join(folder, "new"), []byte(text), 0o600),
+			os.Rename(filepath.Join(folder, "new"), filepath.Join(folder, "address")))
+	}
+	if err == nil {
+		err = poll(context.Background(), func() bool {
+			v.server.Drain(has("drain"))
+			return has("stop")
+		})
+	}
+	if err == nil {
+		err = v.kill()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFailed
+	}
+	return exitDone
 }
 
 // TestScripts holds the dialogues with linnet: what somebody types, and what it says.
