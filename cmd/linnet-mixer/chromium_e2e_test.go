@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -123,6 +124,85 @@ func TestChromium(t *testing.T) {
 	t.Logf("what Chromium said was understood: %.2f", best)
 	if level := hearing.ToneLevel(p.Heard(0), hz); level > -40 {
 		t.Errorf("the participant hears its own tone at %.0f dB", level)
+	}
+}
+
+// Two pages with tones for microphones hear each other through the mixer, and not themselves.
+func TestTwoPages(t *testing.T) {
+	program, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig(t)
+	start(t, cfg, nil, nil)
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	type report struct {
+		State, Error     string
+		Tone, Own, Other float64
+	}
+	reports := [2]chan report{make(chan report, 1000), make(chan report, 1000)}
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServer(http.Dir("testdata")))
+	for i := range reports {
+		mux.HandleFunc("POST /report"+strconv.Itoa(i), func(_ http.ResponseWriter, r *http.Request) {
+			var got report
+			if json.NewDecoder(r.Body).Decode(&got) == nil {
+				select {
+				case reports[i] <- got:
+				default:
+				}
+			}
+		})
+	}
+	pages := httptest.NewServer(mux)
+	defer pages.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	tones := [2]float64{820, 1480}
+	for i, hz := range tones {
+		tone := make([]float32, 2*48000)
+		for k := range tone {
+			at := float64(k) / 48000
+			tone[k] = float32(0.25 * math.Sin(2*math.Pi*hz*at) * (0.6 + 0.4*math.Sin(2*math.Pi*4*at)))
+		}
+		microphone := filepath.Join(dir, strconv.Itoa(i)+".wav")
+		if err := headless.WriteFile(microphone, tone); err != nil {
+			t.Fatal(err)
+		}
+		ask := url.Values{
+			"to": {"http://" + cfg.HTTP + "/rooms/lobby/legs"}, "key": {token}, "report": {"/report" + strconv.Itoa(i)},
+			"hz": {strconv.FormatFloat(tones[1-i], 'f', 0, 64)}, "own": {strconv.FormatFloat(hz, 'f', 0, 64)},
+		}
+		browser := exec.CommandContext(ctx, program, "--headless=new", "--no-sandbox", "--disable-gpu", "--mute-audio",
+			"--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--use-file-for-fake-audio-capture="+microphone,
+			"--autoplay-policy=no-user-gesture-required", "--user-data-dir="+filepath.Join(dir, "profile"+strconv.Itoa(i)), pages.URL+"/page.html?"+ask.Encode())
+		browser.WaitDelay = 10 * time.Second
+		if err := browser.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			_ = browser.Process.Signal(os.Interrupt)
+			_ = browser.Wait()
+			time.Sleep(500 * time.Millisecond) // its children let go of the profile
+		}()
+	}
+	for i := range reports {
+		for heard, timeout := false, time.After(90*time.Second); !heard; {
+			select {
+			case r := <-reports[i]:
+				if r.Error != "" {
+					t.Fatal(r.Error)
+				}
+				if heard = r.State == "connected" && r.Tone > -60 && r.Tone > r.Other+20 && r.Own < r.Tone-30; heard {
+					t.Logf("page %d hears the other at %.0f dB, itself at %.0f dB", i, r.Tone, r.Own)
+				}
+			case <-timeout:
+				t.Fatalf("page %d does not hear the other alone", i)
+			}
+		}
 	}
 }
 
