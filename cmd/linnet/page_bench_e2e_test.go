@@ -86,7 +86,8 @@ const moment = `(performance.timeOrigin + performance.now())`
 //
 // LINNET_PAGE_MESSAGES is another length of the conversation. On two cores of an AMD EPYC that seven others worked on (a load
 // of 20), median and 95th of 40, in ms: usable 87 and 99 cold, 95 and 128 warm; open 50 and 68; typed 46 and 82 with 2,000
-// messages, 115 and 296 just after 100,000 were written; 0.05 wake-ups a second.
+// messages, but 115 and 296 with 100,000, also when the daemons had a minute of rest: beyond the budget, and not the page's
+// doing alone, since it draws the same then; 0.05 wake-ups a second.
 func BenchmarkPage(b *testing.B) {
 	many := 100_000
 	if text := os.Getenv("LINNET_PAGE_MESSAGES"); text != "" {
