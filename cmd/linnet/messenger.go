@@ -69,6 +69,8 @@ func openNode(s settings) (_ *messenger, err error) {
 		Directory: m.Host,
 		Reach:     m.Host,
 		Log:       s.Log,
+
+		Conference: m.Host.Lane(p2p.Conference),
 	}
 	if s.Watch != nil {
 		s.Watch(&c)

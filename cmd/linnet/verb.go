@@ -149,6 +149,6 @@ func clientVerbs() []*cobra.Command {
 	return []*cobra.Command{
 		newAPI(), newOpen(), newInit(), newStatus(), newDoctor(), newWhoami(), newAccount(), newBackup(), newProfile(), newWords(), newToken(), newRelay(),
 		newInvite(), newAdd(), newRequests(), newContacts(), newVerify(), newBlock(),
-		newChats(), newSend(), newHistory(), newSearch(), newWatch(), newReact(), newEdit(), newDelete(), newWhy(),
+		newChats(), newSend(), newHistory(), newSearch(), newWatch(), newReact(), newEdit(), newDelete(), newWhy(), newCall(), newCalls(),
 	}
 }

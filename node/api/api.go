@@ -228,7 +228,7 @@ type Token struct {
 // Event is something that happened.
 type Event struct {
 	ID      string    `json:"id" doc:"for Last-Event-ID"`
-	Type    string    `json:"type" enum:"message,delivery,contact,typing,presence,chat,account,resync" doc:"resync: events were missed, read again what is shown"`
+	Type    string    `json:"type" enum:"message,delivery,contact,typing,presence,call,chat,account,resync" doc:"resync: events were missed, read again what is shown"`
 	Time    time.Time `json:"time"`
 	Account string    `json:"account,omitempty" doc:"local name"`
 	With    string    `json:"with,omitempty" doc:"ID of the contact"`
@@ -237,6 +237,7 @@ type Event struct {
 	Gone    string    `json:"gone,omitempty" doc:"ID of a message that is not shown any more"`
 	Contact *Contact  `json:"contact,omitempty"`
 	Chat    *Chat     `json:"chat,omitempty" doc:"what was chosen for it changed"`
+	Call    *Call     `json:"call,omitempty" doc:"as it is now"`
 	On      bool      `json:"on,omitempty" doc:"of typing and presence"`
 }
 

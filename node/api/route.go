@@ -40,6 +40,7 @@ func (s *Server) routes() {
 	s.backupRoutes()
 	s.contactRoutes()
 	s.chatRoutes()
+	s.callRoutes()
 	s.messageRoutes()
 }
 

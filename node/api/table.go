@@ -198,6 +198,51 @@ type (
 			Draft    *string    `json:"draft,omitempty" maxLength:"16384"`
 		}
 	}
+	// InStartCall calls contacts.
+	InStartCall struct {
+		InAccount
+		Body struct {
+			Contacts []string `json:"contacts" minItems:"1" maxItems:"127" doc:"each by ID, address, alias or name"`
+			Video    bool     `json:"video,omitempty"`
+			Via      []string `json:"via,omitempty" maxItems:"4" doc:"addresses of mixers, as linnet-mixer prints them; the first carries the call, and hears it"`
+		}
+	}
+	// InCall names a call.
+	InCall struct {
+		InAccount
+		Call string `path:"call" maxLength:"32" doc:"ID; - is the current call"`
+	}
+	// InVoice says what is done with the own voice.
+	InVoice struct {
+		InCall
+		Body struct {
+			Mute bool `json:"mute"`
+			Hold bool `json:"hold" doc:"neither speak nor listen"`
+			Hand bool `json:"hand" doc:"wants to speak"`
+		}
+	}
+	// InCallTasks asks for what is to be done with the media of a call.
+	InCallTasks struct {
+		InCall
+		Holder string `query:"holder" minLength:"1" maxLength:"64" required:"true" doc:"any text that nobody else has: the first that asks carries the media, and hangs up if it does not ask again for 15 s"`
+		After  uint64 `query:"after" doc:"ID of the last task that was done"`
+		Wait   int    `query:"wait" minimum:"0" maximum:"10" default:"10" doc:"seconds to wait for one"`
+	}
+	// InReportCall tells what became of tasks.
+	InReportCall struct {
+		InCall
+		Body struct {
+			Holder string   `json:"holder" minLength:"1" maxLength:"64"`
+			Kind   string   `json:"kind" enum:"up,down,description,candidates,key"`
+			Peer   string   `json:"peer,omitempty" maxLength:"80" doc:"as tasks name it; absent: the room on a mixer"`
+			Offer  bool     `json:"offer,omitempty"`
+			Round  uint32   `json:"round,omitempty"`
+			SDP    string   `json:"sdp,omitempty" maxLength:"16384"`
+			Lines  []string `json:"lines,omitempty" maxItems:"16"`
+			Last   bool     `json:"last,omitempty"`
+			Key    []byte   `json:"key,omitempty" maxLength:"172"`
+		}
+	}
 	// InSetPrivacy says what others are not told.
 	InSetPrivacy struct {
 		InAccount
@@ -263,6 +308,15 @@ type (
 		Relay    string    `json:"relay" doc:"transport key, hex"`
 		Messages int       `json:"messages" doc:"that people see and that have not come; each counts once for each device"`
 		Until    time.Time `json:"until" doc:"the last of them is kept so long"`
+	}
+	// Calls are the current call and those that were, the newest first.
+	Calls struct {
+		Current *Call      `json:"current,omitempty"`
+		Calls   []PastCall `json:"calls"`
+	}
+	// CallTasks are tasks, in order.
+	CallTasks struct {
+		Tasks []CallTask `json:"tasks"`
 	}
 	// Tokens is a list.
 	Tokens struct {
@@ -375,6 +429,17 @@ var (
 	DeleteMessage  = &Operation[InDelete, Done]{Name: "delete", Method: del, Path: "/v1/accounts/{account}/messages/{message}", Scope: Send, Verb: "delete", Summary: "Take a message away"}
 	React          = &Operation[InReact, Message]{Name: "react", Method: put, Path: "/v1/accounts/{account}/messages/{message}/reaction", Scope: Send, Verb: "react", Summary: "Put an emoji to a message"}
 	RetryMessage   = &Operation[InMessage, Message]{Name: "retry", Method: post, Path: "/v1/accounts/{account}/messages/{message}/retry", Scope: Send, Verb: "why", Summary: "Try again what failed"}
+)
+
+// Calls. The page and linnet call carry their media alike: by the tasks.
+var (
+	ListCalls    = &Operation[InAccount, Calls]{Name: "listCalls", Method: get, Path: "/v1/accounts/{account}/calls", Scope: Read, Verb: "calls", Summary: "Tell of the current call and of those that were"}
+	StartCall    = &Operation[InStartCall, Call]{Name: "startCall", Method: post, Path: "/v1/accounts/{account}/calls", Scope: Send, Verb: "call", Summary: "Call contacts"}
+	AnswerCall   = &Operation[InCall, Call]{Name: "answerCall", Method: post, Path: "/v1/accounts/{account}/calls/{call}/answer", Scope: Send, Verb: "call", Summary: "Take the call that rings"}
+	HangUp       = &Operation[InCall, Call]{Name: "hangUp", Method: del, Path: "/v1/accounts/{account}/calls/{call}", Scope: Send, Verb: "call", Summary: "Leave, give up or decline a call"}
+	SetVoice     = &Operation[InVoice, Call]{Name: "setVoice", Method: put, Path: "/v1/accounts/{account}/calls/{call}/voice", Scope: Send, Verb: "call", Summary: "Mute, hold, raise the hand"}
+	GetCallTasks = &Operation[InCallTasks, CallTasks]{Name: "callTasks", Method: post, Path: "/v1/accounts/{account}/calls/{call}/tasks", Scope: Send, Verb: "call", Summary: "Carry the media of a call: tell what is to be done, and wait for it"}
+	ReportCall   = &Operation[InReportCall, Done]{Name: "reportCall", Method: post, Path: "/v1/accounts/{account}/calls/{call}/report", Scope: Send, Verb: "call", Summary: "Carry the media of a call: tell what became of it"}
 )
 
 // What is or takes a file, see Client.MakeBackup and Client.Restore.
