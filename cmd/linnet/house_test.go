@@ -88,7 +88,7 @@ func TestHouse(t *testing.T) {
 		t.Errorf("a name that leads out of the folder: %v", err)
 	}
 	s := h.Status()
-	if len(s.Accounts) != 3 || len(s.Accounts[0].Checks) != 2 {
+	if len(s.Accounts) != 3 || len(s.Accounts[0].Checks) != 3 { // mesh, post, storage
 		t.Errorf("status: %+v", s)
 	}
 	closeHouse(t, h)
@@ -198,7 +198,7 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("a report has a path: %+v", c)
 			}
 		}
-		want := map[string]string{"mesh": "warn", "storage": "ok", "modes": "fail", "backup": "ok"}
+		want := map[string]string{"mesh": "warn", "post": "ok", "storage": "ok", "modes": "fail", "backup": "ok"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("report %v: %s", report, diff)
 		}
