@@ -50,6 +50,9 @@ func (t *turn) apply(c *contact, m *chat.Message, from chat.Author) error {
 			c.Waiting = count
 			t.putContact(c)
 		}
+		if waits && it.Message != nil && ref.Author != t.n.me {
+			t.after(func() { t.n.floors.lift(c.account) })
+		}
 		t.tellMessage(id, ref)
 	}
 	if m.Kind == chat.KindCall || m.Kind == chat.KindSignal || m.Kind == chat.KindRetry { // they leave no item to know them by

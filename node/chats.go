@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/linnetmesh/linnet/crypto/identity"
@@ -68,20 +69,76 @@ func (n *Node) Unread(with Account) (int, error) {
 	return count, err
 }
 
+// floors remember where in each conversation nothing is unread from there down, so that one's own messages, of which there
+// may be many in a row, are passed once. Its methods are for several goroutines at once.
+type floors struct {
+	mu sync.Mutex
+	by map[Account]floor
+}
+
+type floor struct {
+	place   chat.Place // zero: not known
+	arrived uint64     // counts what came
+}
+
+func (f *floors) of(with Account) floor {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.by[with]
+}
+
+// lift forgets a floor: something came, which may stand below it.
+func (f *floors) lift(with Account) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.by == nil {
+		f.by = make(map[Account]floor)
+	}
+	f.by[with] = floor{arrived: f.by[with].arrived + 1}
+}
+
+// lay remembers a floor, if nothing came since was was asked for.
+func (f *floors) lay(with Account, was floor, at chat.Place) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.by == nil {
+		f.by = make(map[Account]floor)
+	}
+	if f.by[with].arrived == was.arrived {
+		f.by[with] = floor{at, was.arrived}
+	}
+}
+
 // unread calls f with messages that came and were not read, the newest first, until f returns false.
 func (n *Node) unread(with Account, f func(Message) bool) error {
-	var before chat.Place
+	var before, newest chat.Place
+	was, none := n.floors.of(with), true
+	defer func() {
+		if none && newest != (chat.Place{}) {
+			n.floors.lay(with, was, newest)
+		}
+	}()
 	for {
 		page, err := n.Messages(with, before, unreadPage)
 		if err != nil {
+			none = false
 			return err
 		}
 		for i := range page {
 			before = page[i].Place
-			if page[i].Own {
-				continue
+			if newest == (chat.Place{}) {
+				newest = before
 			}
-			if !n.IsUnread(&page[i]) || !f(page[i]) {
+			switch {
+			case was.place != (chat.Place{}) && before.Compare(was.place) <= 0:
+				return nil
+			case page[i].Own:
+				continue
+			case !n.IsUnread(&page[i]):
+				return nil
+			}
+			none = false
+			if !f(page[i]) {
 				return nil
 			}
 		}

@@ -183,6 +183,7 @@ type Node struct {
 
 	phone    phone
 	calls    callBook
+	floors   floors
 	couriers couriers
 	weak     weakBook
 	skew     atomic.Int64 // ns; see now
