@@ -25,8 +25,8 @@ var relayNames = []string{"oak", "elm", "ash"}
 
 // demoSettings are the flags of the demo.
 type demoSettings struct {
-	keep, json bool
-	timeout    time.Duration
+	keep, json, brief bool
+	timeout           time.Duration
 }
 
 func newDemo() *cobra.Command {
@@ -38,20 +38,23 @@ func newDemo() *cobra.Command {
 disk, and Ada, Ben and Cleo, each with an account, an encrypted vault in a temporary folder,
 and a host of its own. Ben begins with nothing but Ada's invite. Cleo sleeps when Ada first
 writes to her, and has put nothing into the DHT: she is found, and reached, by what her relays
-keep. Then one of them is killed for good. All that is said here was measured.
+keep. Then one of them is killed for good. At last five people talk in a room of a mixer, one after
+the other, with voices of espeak-ng if it is installed. All that is said here was measured.
 
-It exits with 0 if every message arrived and was shown once, and else with 1.`,
+It exits with 0 if every message arrived and was shown once, and everybody in the call
+understood everybody else; and else with 1.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if s.timeout <= 0 {
-				return &usageError{fmt.Sprintf("--timeout %s is no time; the default is 30s", s.timeout)}
+				return &usageError{fmt.Sprintf("--timeout %s is no time; the default is 1m", s.timeout)}
 			}
 			return runDemo(c.Context(), c.OutOrStdout(), s)
 		},
 	}
 	c.Flags().BoolVar(&s.keep, "keep", false, "leave it running until Ctrl-C")
 	c.Flags().BoolVar(&s.json, "json", false, "print one JSON object per line")
-	c.Flags().DurationVar(&s.timeout, "timeout", 30*time.Second, "how long all of it may take")
+	c.Flags().BoolVar(&s.brief, "brief", false, "leave out the call, which takes some ten seconds")
+	c.Flags().DurationVar(&s.timeout, "timeout", time.Minute, "how long all of it may take")
 	return c
 }
 
@@ -64,6 +67,7 @@ type demo struct {
 	people []*person
 	said   []said
 	link   string // Cleo's invite
+	brief  bool   // without the call
 }
 
 // person is somebody in the demo.
@@ -90,6 +94,7 @@ func runDemo(ctx context.Context, out io.Writer, s demoSettings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
+	d.brief = s.brief
 
 	steps, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("not done within %s", s.timeout))
 	err = d.run(steps)
@@ -122,7 +127,11 @@ func newStage(p *printer) (*demo, error) {
 // run is the main job, step by step.
 func (d *demo) run(ctx context.Context) error {
 	d.print.title("Linnet demo", fmt.Sprintf("%d relays, %d DHT nodes, Ada, Ben and Cleo", len(relayNames), meshSize))
-	for _, step := range []func(context.Context) error{d.meet, d.talk, d.compare, d.lieDown, d.leave, d.wakeUp, d.tell, d.check} {
+	steps := []func(context.Context) error{d.meet, d.talk, d.compare, d.lieDown, d.leave, d.wakeUp}
+	if !d.brief {
+		steps = append(steps, d.confer)
+	}
+	for _, step := range append(steps, d.tell, d.check) {
 		if err := step(ctx); err != nil {
 			return err
 		}

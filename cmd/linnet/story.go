@@ -227,6 +227,9 @@ func (d *demo) tell(ctx context.Context) error {
 	if err := d.tellRelays(secrets); err != nil {
 		return err
 	}
+	if !d.brief {
+		d.print.fact(line{Event: "mixer", Who: "the mixer", What: "every word of the call, which it mixed: choose one of somebody you trust"})
+	}
 
 	ada := d.people[0]
 	puts := ada.published()

@@ -302,6 +302,14 @@ func (p *Participant) HeardSamples() int {
 	return len(p.heard)
 }
 
+// Clock returns, at one moment, how much was played of this round of the file, and how much was heard since Run began, in
+// samples. Of two participants it tells what one says while the other hears what.
+func (p *Participant) Clock() (played, heard int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.played, len(p.heard)
+}
+
 // Mute has the participant say nothing, or speak again.
 func (p *Participant) Mute(muted bool) {
 	p.mu.Lock()
