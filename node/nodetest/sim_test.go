@@ -21,17 +21,29 @@ import (
 	"github.com/linnetmesh/linnet/p2p/p2ptest"
 )
 
-// Sizes of a seed's world.
+// Sizes of all worlds.
 const (
-	simAccounts = 8
-	simPairs    = 4 // accounts with two devices
-	simDays     = 3
-	simMeetings = 2                // in all days
-	simSteps    = 30               // in a meeting
-	simPause    = 30 * time.Second // between steps, as a mean
-	simQuiet    = 12 * time.Hour
-	simRelays   = 5 // in every sixth world, which takes five times as long as another: signing ahead is work
+	simPause = 30 * time.Second // between steps, as a mean
+	simQuiet = 12 * time.Hour
 )
+
+// size is how large a seed's world is.
+type size struct {
+	accounts, pairs int // of which so many have two devices
+	relays          int
+	days, meetings  int // in all days
+	steps           int // in a meeting
+	acts            int // in a step, as a mean
+}
+
+// sizeOf has relays in every sixth world, which takes five times as long as another: signing ahead is work.
+func sizeOf(seed uint64) size {
+	z := size{accounts: 8, pairs: 4, days: 3, meetings: 2, steps: 30, acts: 2}
+	if seed%6 == 5 {
+		z.relays = 5
+	}
+	return z
+}
 
 // TestSeeds runs worlds in which everything goes wrong that a seed draws, and shows that what was promised holds all
 // along, and that in quiet times everything arrives. NODETEST_SEEDS is how many worlds, NODETEST_SEED one of them: its
@@ -59,15 +71,30 @@ func TestSeeds(t *testing.T) {
 		seed := first + i
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := newSim(t, seed)
-				defer s.close()
-				s.gather()
-				s.days()
-				s.quiet()
-			})
+			live(t, seed, sizeOf(seed))
 		})
 	}
+}
+
+// TestLargeWorld is one world of 200 devices, 9 relays and 30 days, if NODETEST_LARGE is set, as in .ci/long; and else one
+// that is small enough for the race detector.
+func TestLargeWorld(t *testing.T) {
+	z := size{accounts: 7, pairs: 1, relays: 9, days: 3, meetings: 1, steps: 10, acts: 2}
+	if os.Getenv("NODETEST_LARGE") != "" {
+		z = size{accounts: 150, pairs: 50, relays: 9, days: 30, meetings: 6, steps: 30, acts: 20}
+	}
+	live(t, 1, z)
+}
+
+// live has a world go by.
+func live(t *testing.T, seed uint64, z size) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSim(t, seed, z)
+		defer s.close()
+		s.gather()
+		s.days()
+		s.quiet()
+	})
 }
 
 // saying is a text that a node accepted.
@@ -94,6 +121,7 @@ type actor struct {
 
 // sim is a seed's world.
 type sim struct {
+	size
 	t        *testing.T
 	r        *rand.Rand
 	seed     uint64
@@ -116,11 +144,11 @@ type sim struct {
 	honest int // deliveries that were checked
 }
 
-func newSim(t *testing.T, seed uint64) *sim {
+func newSim(t *testing.T, seed uint64, z size) *sim {
 	t.Helper()
 	return &sim{
-		t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 0)), w: New(seed, 6),
-		byRef: make(map[node.Ref]*saying), friends: make([][]int, simAccounts),
+		size: z, t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 0)), w: New(seed, 6),
+		byRef: make(map[node.Ref]*saying), friends: make([][]int, z.accounts),
 		clocks: make(map[*Relay]bool),
 	}
 }
@@ -179,25 +207,23 @@ func (s *sim) gather() {
 	s.wire = newWire(s.breaks)
 	s.w.Net.Tap(s.wire.tap)
 	s.w.Event = s.event
-	if s.seed%6 == 5 {
-		s.plant()
-	}
-	for i := range simAccounts {
-		p, err := s.w.Add(ctx, string(rune('A'+i)))
+	s.plant()
+	for i := range s.size.accounts {
+		p, err := s.w.Add(ctx, nameOf(i))
 		s.must(err)
 		s.adopt(p, i)
 		s.allow(ctx, p)
 		s.ids = append(s.ids, p.Node.Account())
 	}
-	for i := range simAccounts {
+	for i := range s.size.accounts {
 		for _, step := range []int{1, 3} {
-			j := (i + step) % simAccounts
+			j := (i + step) % s.size.accounts
 			s.must(s.w.Befriend(ctx, s.actors[i].Person, s.actors[j].Person))
 			s.friends[i] = append(s.friends[i], j)
 			s.friends[j] = append(s.friends[j], i)
 		}
 	}
-	for i := range simPairs {
+	for i := range s.pairs {
 		p, err := s.w.Link(ctx, s.accounts[i][0].Person, s.accounts[i][0].Name+"2")
 		s.must(err)
 		s.adopt(p, i)
@@ -314,18 +340,20 @@ func (s *sim) remembers(a *actor) {
 // days lets things happen and go wrong: now and then most are awake for a while, and in between they sleep, for a node that
 // is awake costs a world more than one that has much to say.
 func (s *sim) days() {
-	for range simMeetings {
+	for range s.meetings {
 		for _, a := range s.actors {
 			if !a.Awake() && s.r.IntN(4) > 0 {
 				s.start(a)
 			}
 		}
-		for range simSteps {
-			for range 1 + s.r.IntN(3) {
+		for range s.steps {
+			for range 1 + s.r.IntN(2*s.acts-1) {
 				s.act()
 			}
-			if s.r.IntN(2) == 0 {
-				s.disturb()
+			for range 1 + len(s.actors)/20 {
+				if s.r.IntN(2) == 0 {
+					s.disturb()
+				}
 			}
 			time.Sleep(time.Duration(s.r.Float64() * 2 * float64(simPause)))
 			s.check()
@@ -335,7 +363,7 @@ func (s *sim) days() {
 				s.sleep(a)
 			}
 		}
-		time.Sleep(time.Duration(s.r.Float64() * float64(2*simDays*24*time.Hour/simMeetings)))
+		time.Sleep(time.Duration(s.r.Float64() * float64(2*time.Duration(s.size.days)*24*time.Hour/time.Duration(s.meetings))))
 		s.check()
 	}
 }
@@ -367,6 +395,14 @@ func (s *sim) pick(ok func(*actor) bool) *actor {
 }
 
 func awake(a *actor) bool { return a.Awake() && !a.Died() }
+
+// nameOf is what the first device of an account is called.
+func nameOf(account int) string {
+	if account < 26 {
+		return string(rune('A' + account))
+	}
+	return fmt.Sprintf("N%d-", account)
+}
 
 // act is something that a user does.
 func (s *sim) act() {
@@ -555,7 +591,7 @@ func (s *sim) check() {
 	if c := s.w.Net.Conns(); c > 4*len(s.actors)*len(s.actors) {
 		s.fail("%d connections are open", c)
 	}
-	if g := runtime.NumGoroutine(); g > 20_000 {
+	if g := runtime.NumGoroutine(); g > max(20_000, 300*len(s.actors)) {
 		s.fail("%d goroutines run", g)
 	}
 }

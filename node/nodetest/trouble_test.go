@@ -9,8 +9,8 @@ import (
 
 // plant makes the relays of a world.
 func (s *sim) plant() {
-	for i := range simRelays {
-		r, err := s.w.AddRelay([]string{"oak", "elm", "ash", "fir", "yew"}[i])
+	for i := range s.relays {
+		r, err := s.w.AddRelay([]string{"oak", "elm", "ash", "fir", "yew", "ivy", "bay", "box", "fig"}[i])
 		s.must(err)
 		s.must(r.Kill())
 		r.Limits.WorkBits = 1 // more costs a world dear, and shows nothing
