@@ -27,6 +27,11 @@ func openTestHouse(t *testing.T, folder string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := poll(t.Context(), func() bool { // it does not wait long for the accounts, and a key takes a while to derive
+		return !slices.ContainsFunc(h.Accounts(), func(a api.Account) bool { return a.Problem == beingOpened })
+	}); err != nil {
+		t.Fatal(err)
+	}
 	return h
 }
 

@@ -38,8 +38,11 @@ type tenant struct {
 	problem   string
 }
 
+// beingOpened is why a tenant does not run yet.
+const beingOpened = "it is still being opened"
+
 func newTenant(folder, name string) *tenant {
-	return &tenant{name: name, folder: filepath.Join(folder, name), state: stateFailed, problem: "it is still being opened"}
+	return &tenant{name: name, folder: filepath.Join(folder, name), state: stateFailed, problem: beingOpened}
 }
 
 // open opens an account and runs it, unless it runs. Without the passphrase that it takes, which the keyring may have, it is
