@@ -88,6 +88,7 @@ func TestLargeWorld(t *testing.T) {
 
 // live has a world go by.
 func live(t *testing.T, seed uint64, z size) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSim(t, seed, z)
 		defer s.close()
