@@ -47,8 +47,8 @@ type CallOptions struct {
 	Video bool
 	// Via are mixers that may carry the call, the first at first: up to four. A mixer hears the call.
 	Via []Mixer
-	// Token is what the mixers want from who opens a room, at most 64 bytes.
-	Token string
+	// Tokens are what mixers want from who opens a room, by the mixer's key: at most 64 bytes each. No mixer is told another's.
+	Tokens map[TransportKey]string
 }
 
 // StartCall calls contacts: one straight, two or three in a mesh, and any number, up to 127, through a mixer. It returns once
@@ -89,7 +89,7 @@ func (n *Node) StartCall(ctx context.Context, to []Account, o CallOptions) (Call
 		}
 		in.Callees = append(in.Callees, who)
 	}
-	err := n.phone.ask(ctx, phoneInput{in: in, token: o.Token})
+	err := n.phone.ask(ctx, phoneInput{in: in, tokens: o.Tokens})
 	return in.Call, err
 }
 

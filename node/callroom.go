@@ -28,8 +28,8 @@ type roomNews struct {
 
 // openRoom opens the room at all mixers of the list.
 func (p *phone) openRoom(ctx context.Context, call CallID, a conference.Open) {
-	opening := conference.Opening{Room: a.Room, Mode: a.Mode, Owner: a.Hashes[0], Keys: a.Hashes, Token: p.token}
 	for i, m := range a.Mixers {
+		opening := conference.Opening{Room: a.Room, Mode: a.Mode, Owner: a.Hashes[0], Keys: a.Hashes, Token: p.tokens[m.Key]}
 		p.work.Go(func() {
 			short, cancel := context.WithTimeout(ctx, mixerTime)
 			defer cancel()

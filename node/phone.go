@@ -18,11 +18,11 @@ type phone struct {
 	in chan phoneInput
 
 	// Of run's goroutine.
-	line  *conference.Line
-	wake  time.Time
-	token string // of the mixers of an own call
-	room  room
-	work  sync.WaitGroup // what enters rooms
+	line   *conference.Line
+	wake   time.Time
+	tokens map[TransportKey]string // of the mixers of an own call
+	room   room
+	work   sync.WaitGroup // what enters rooms
 
 	mu   sync.Mutex
 	view conference.View
@@ -31,10 +31,10 @@ type phone struct {
 
 // phoneInput is something that the phone is told.
 type phoneInput struct {
-	call  CallID // which call it is about; zero: any
-	in    conference.Input
-	token string // of Dial
-	done  chan error
+	call   CallID // which call it is about; zero: any
+	in     conference.Input
+	tokens map[TransportKey]string // of Dial
+	done   chan error
 
 	media *CallReport // instead of in
 	room  *roomNews   // instead of in
@@ -171,7 +171,7 @@ func (p *phone) take(ctx context.Context, in phoneInput) error {
 	if inCall(view) {
 		return ErrInCall
 	}
-	p.token = in.token
+	p.tokens = in.tokens
 	p.step(ctx, dial)
 	if p.line.View().Call != dial.Call {
 		return ErrCall

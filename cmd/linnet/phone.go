@@ -119,14 +119,23 @@ func withVoice(c *cobra.Command) {
 
 func (t *talk) current() api.InCall { return api.InCall{InAccount: t.at(), Call: "-"} }
 
+// maxMixerFile is how large the file with the address of a mixer may be.
+const maxMixerFile = 4 << 10
+
 // mixerAddress returns the address of a mixer, which may lie in a file: it can hold a token.
 func mixerAddress(text string) (string, error) {
 	if strings.HasPrefix(text, "linnet:") {
 		return text, nil
 	}
-	b, err := os.ReadFile(text)
-	if err != nil || len(b) > 4096 {
-		return "", &usageError{"--via is no address of a mixer, nor a file that holds one: " + text}
+	no := &usageError{"--via is no address of a mixer, nor a file that holds one: " + text}
+	f, err := os.Open(text)
+	if err != nil {
+		return "", no
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxMixerFile+1))
+	if err != nil || len(b) > maxMixerFile {
+		return "", no
 	}
 	return strings.TrimSpace(string(b)), nil
 }

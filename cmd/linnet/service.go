@@ -21,7 +21,7 @@ import (
 
 // serviceFiles are what each system's manager of services reads, as templates.
 //
-//go:embed service
+//go:embed units
 var serviceFiles embed.FS
 
 // manager is a system's manager of services: its file, and the commands that it takes. FILE stands for where the file lies.
@@ -35,19 +35,19 @@ type manager struct {
 
 var managers = map[string]manager{
 	"linux": {
-		"service/linnet.service", escapeUnit,
+		"units/linnet.service", escapeUnit,
 		[][]string{{"systemctl", "--user", "daemon-reload"}, {"systemctl", "--user", "enable", "--now", "linnet.service"}},
 		[][]string{{"systemctl", "--user", "disable", "--now", "linnet.service"}},
 		[]string{"systemctl", "--user", "status", "--no-pager", "linnet.service"},
 	},
 	"darwin": {
-		"service/org.linnetmesh.linnet.plist", escapeXML,
+		"units/org.linnetmesh.linnet.plist", escapeXML,
 		[][]string{{"launchctl", "load", "-w", "FILE"}},
 		[][]string{{"launchctl", "unload", "-w", "FILE"}},
 		[]string{"launchctl", "list", "org.linnetmesh.linnet"},
 	},
 	"windows": {
-		"service/linnet.xml", escapeXML,
+		"units/linnet.xml", escapeXML,
 		[][]string{{"schtasks", "/Create", "/TN", "Linnet", "/XML", "FILE", "/F"}, {"schtasks", "/Run", "/TN", "Linnet"}},
 		[][]string{{"schtasks", "/End", "/TN", "Linnet"}, {"schtasks", "/Delete", "/TN", "Linnet", "/F"}},
 		[]string{"schtasks", "/Query", "/TN", "Linnet"},

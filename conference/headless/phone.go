@@ -105,13 +105,14 @@ func (p *Phone) Run(life context.Context) error {
 // Connect begins a link to a peer, with an offer or waiting for one.
 func (p *Phone) Connect(ctx context.Context, peer string, offer bool) error {
 	p.Leave(peer)
+	l := &line{offer: offer}
 	p.mu.Lock()
-	p.links[peer] = &line{offer: offer}
+	p.links[peer] = l
 	p.mu.Unlock()
 	if !offer {
 		return nil
 	}
-	return p.begin(ctx, peer, p.links[peer])
+	return p.begin(ctx, peer, l)
 }
 
 // begin makes a leg and offers it.

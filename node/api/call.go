@@ -127,16 +127,14 @@ func (s *Server) startCall(ctx context.Context, in *InStartCall) (*Call, error) 
 	if err != nil {
 		return nil, err
 	}
-	o := node.CallOptions{Video: in.Body.Video}
+	o := node.CallOptions{Video: in.Body.Video, Tokens: make(map[node.TransportKey]string)}
 	for _, text := range in.Body.Via {
 		m, token, err := node.ParseMixer(text)
 		if err != nil {
 			return nil, err
 		}
 		o.Via = append(o.Via, m)
-		if token != "" {
-			o.Token = token
-		}
+		o.Tokens[m.Key] = token
 	}
 	var to []node.Account
 	for _, text := range in.Body.Contacts {
