@@ -183,7 +183,7 @@ func (h *Host) Join(ctx context.Context, key identity.TransportKey, addrs []stri
 	// to nobody when that is done.
 	table := h.dht.Load().RoutingTable()
 	for pause := pollFirst; table.Size() == 0; pause = min(pause*3/2, pollLongest) {
-		if !h.serves(id) {
+		if !h.serves(id) && !h.answers(ctx, id) {
 			return ErrProtocol
 		}
 		select {
@@ -193,6 +193,17 @@ func (h *Host) Join(ctx context.Context, key identity.TransportKey, addrs []stri
 		}
 	}
 	return nil
+}
+
+// answers asks a node whether it serves the DHT. One that has just started tells in identify what it served before that,
+// and pushes the rest a moment later.
+func (h *Host) answers(ctx context.Context, id peer.ID) bool {
+	s, err := h.host.NewStream(ctx, id, kad)
+	if err != nil {
+		return false
+	}
+	_ = s.Reset()
+	return true
 }
 
 // remember keeps a node for later. Of too many, any one goes.

@@ -25,6 +25,7 @@ import (
 const (
 	simPause = 30 * time.Second // between steps, as a mean
 	simQuiet = 12 * time.Hour
+	simEmpty = time.Hour // a relay that was silent is tried every quarter of an hour, and one looks into others every few minutes
 )
 
 // size is how large a seed's world is.
