@@ -19,10 +19,11 @@ import (
 	"github.com/linnetmesh/linnet/p2p"
 )
 
-// victimFolder, victimInvite and victimTask make the test binary a messenger that is to be killed: see victim.
+// victimFolder, victimInvite, victimPeer and victimTask make the test binary a messenger that is to be killed: see victim.
 const (
 	victimFolder = "LINNET_TEST_VICTIM"
 	victimInvite = "LINNET_TEST_INVITE"
+	victimPeer   = "LINNET_TEST_PEER"
 	victimTask   = "LINNET_TEST_TASK" // "talk", or "dump" when standard input ends
 )
 
@@ -226,7 +227,7 @@ type victimProcess struct {
 // start starts the process, and returns the lines that it writes.
 func (v *victimProcess) start(ctx context.Context, task string) (<-chan string, error) {
 	v.cmd = exec.CommandContext(ctx, os.Args[0])
-	v.cmd.Env = append(os.Environ(), victimFolder+"="+v.folder, victimInvite+"="+v.invite, victimTask+"="+task, idlePeer+"="+v.peer)
+	v.cmd.Env = append(os.Environ(), victimFolder+"="+v.folder, victimInvite+"="+v.invite, victimTask+"="+task, victimPeer+"="+v.peer)
 	v.errors = new(strings.Builder)
 	v.cmd.Stderr = v.errors
 	stdin, err := v.cmd.StdinPipe()
@@ -258,7 +259,7 @@ func victim() int {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
 	}
-	peer, err := p2p.ParsePeer(os.Getenv(idlePeer))
+	peer, err := p2p.ParsePeer(os.Getenv(victimPeer))
 	if err != nil {
 		return fail(err)
 	}
