@@ -38,12 +38,13 @@ func killRounds(t *testing.T, usual int) int {
 type home struct {
 	t      *testing.T
 	folder string
+	env    []string // beside that of the test
 }
 
 // command is a linnet that is about to be started. PATH leads to the test binary, see TestMain.
 func (h *home) command(in string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(h.t.Context(), "linnet", args...)
-	c.Env, c.Stdin = append(os.Environ(), "LINNET_HOME="+h.folder), strings.NewReader(in)
+	c.Env, c.Stdin = append(append(os.Environ(), "LINNET_HOME="+h.folder), h.env...), strings.NewReader(in)
 	return c
 }
 
@@ -171,7 +172,7 @@ func keys(t *testing.T) (recipient, file string, key node.BackupKey) {
 func TestKillBackup(t *testing.T) {
 	rounds := killRounds(t, 3)
 	const said = 300
-	ada := &home{t, t.TempDir()}
+	ada := &home{t: t, folder: t.TempDir()}
 	defer ada.kill()
 	ada.up("--name", "Ada")
 	ada.linnet("", "init", "--name", "Ben")
@@ -247,7 +248,7 @@ func TestKillBackup(t *testing.T) {
 		}
 	}
 	for round := range rounds {
-		h := &home{t, t.TempDir()}
+		h := &home{t: t, folder: t.TempDir()}
 		h.up()
 		daemon := round%2 == 0
 		err := h.cut(h.command(words, args...), daemon, filepath.Join(h.folder, "accounts", unfinished+"*"), 200*time.Millisecond)
