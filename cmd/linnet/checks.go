@@ -90,7 +90,7 @@ func madeAt() (time.Time, bool) {
 // check looks at one account.
 func (h *house) check(t *tenant) []api.Check {
 	h.mutex.Lock()
-	m, state, problem := t.messenger, t.state, t.problem
+	m, state, problem, cause := t.messenger, t.state, t.problem, t.cause
 	h.mutex.Unlock()
 	switch {
 	case m != nil:
@@ -112,7 +112,7 @@ func (h *house) check(t *tenant) []api.Check {
 	case state == stateLocked:
 		return []api.Check{{Name: "account", State: checkWarn, Text: cmp.Or(problem, "locked: it waits for its passphrase"), Fix: "linnet account unlock"}}
 	default:
-		return []api.Check{{Name: "account", State: checkFail, Text: problem, Fix: "linnet down, then linnet up tries again"}}
+		return []api.Check{{Name: "account", State: checkFail, Text: problem, Fix: cmp.Or(fixOf(cause), "linnet down, then linnet up tries again")}}
 	}
 }
 

@@ -68,6 +68,12 @@ func TestFindings(t *testing.T) {
 		{"backup", one(checkBackup(now.Add(-3*time.Hour), true, 1, now)), "ok 3 hours old"},
 		{"minutes", one(checkBackup(now.Add(-time.Minute), true, 1, now)), "ok 1 minute old"},
 		{"tomorrow", one(checkBackup(now.Add(time.Hour), true, 1, now)), "ok just made"},
+		{"one version", checkVersion("v1.2.3", "v1.2.3"), ""},
+		{"an old daemon", checkVersion("v1.2.3", "v1.10.0"), "warn the daemon that runs is v1.2.3, older than this command, which is v1.10.0"},
+		{"an old command", checkVersion("v1.3.0", "v1.3.0-rc.1"), "warn this command is v1.3.0-rc.1, older than the daemon that runs, which is v1.3.0"},
+		{"builds of two days", checkVersion("v0.0.0-20261128180000-8c41c9b83f12", "v0.0.0-20261129090000-3f128c41c9b8"), "warn the daemon that runs is v0.0.0-20261128180000-8c41c9b83f12, older than"},
+		{"a changed build", checkVersion("v1.2.3", "v1.2.3+dirty"), "warn the daemon that runs is v1.2.3, and this command is v1.2.3+dirty"},
+		{"no version", checkVersion("(devel)", "v1.2.3"), "warn the daemon that runs is (devel), and this command is v1.2.3"},
 		{"long ago", checkMachine(time.Unix(0, 0)), clockOfBuild()},
 		{"modes", one(checkMode("folder", filepath.Join(t.TempDir(), "none"), "0700")), "fail lstat"},
 	} {

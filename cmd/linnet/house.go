@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/linnetmesh/linnet/node"
@@ -170,7 +171,12 @@ func (h *house) messenger(account string) (*messenger, error) {
 	case t.state == stateLocked:
 		return nil, refusal(http.StatusLocked, api.CodeLocked, "linnet account unlock", "%s is locked: it waits for its passphrase", t.name)
 	default:
-		return nil, refusal(http.StatusServiceUnavailable, api.CodeStopped, "linnet doctor", "%s does not run: %s", t.name, t.problem)
+		p := refusal(http.StatusServiceUnavailable, api.CodeStopped, "linnet doctor", "%s does not run: %s", t.name, t.problem)
+		var why *api.Problem
+		if errors.As(refusalOf(t.cause), &why) { // programs are told as of any other call, and people more
+			p.Title, p.Status, p.Code = why.Title, why.Status, why.Code
+		}
+		return nil, p
 	}
 }
 
@@ -238,7 +244,7 @@ func refusalOf(err error) error {
 	switch {
 	case errors.Is(err, vault.ErrPassphrase):
 		return refusal(http.StatusForbidden, api.CodeWrong, "", "wrong passphrase")
-	case errors.Is(err, vault.ErrFull):
+	case isFull(err):
 		return refusal(http.StatusInsufficientStorage, api.CodeFull, "make room, then try again", "the disk is nearly full")
 	case errors.As(err, &newer):
 		return refusal(http.StatusConflict, api.CodeNewer, "install a newer Linnet", "a newer Linnet wrote this account")
@@ -248,3 +254,6 @@ func refusalOf(err error) error {
 		return err
 	}
 }
+
+// isFull tells whether an error says that there is no room on the disk, be it that the vault leaves what is left alone.
+func isFull(err error) bool { return errors.Is(err, vault.ErrFull) || errors.Is(err, syscall.ENOSPC) }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -117,7 +118,7 @@ func TestHouse(t *testing.T) {
 	if err != nil || n.Account().String() != zoe.ID {
 		t.Errorf("the default is not the oldest: %v", err)
 	}
-	if _, err := h.Node(again.Name); codeOf(err) != api.CodeStopped {
+	if _, err := h.Node(again.Name); codeOf(err) != api.CodeDamaged {
 		t.Errorf("the node of an account that failed: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(folder, unfinished+"ben")); !errors.Is(err, os.ErrNotExist) {
@@ -288,6 +289,37 @@ func TestKeyring(t *testing.T) {
 	in.Body.Display = "Ben"
 	if _, err := h.Create(t.Context(), &in); err == nil || len(h.Accounts()) != 1 {
 		t.Errorf("an account was made although the keyring did not take its passphrase: %v", err)
+	}
+}
+
+// A new account that does not run leaves nothing: no folder, no name that is taken, no passphrase in the keyring.
+func TestNewDoesNotRun(t *testing.T) {
+	keyring.MockInit()
+	taken, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	folder := t.TempDir()
+	h := openTestHouse(t, folder)
+	defer closeHouse(t, h)
+	well := h.settings.Host
+	h.settings.Host.Listen = []string{fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", taken.LocalAddr().(*net.UDPAddr).Port)}
+	var in api.InCreate
+	in.Body.Display, in.Body.Passphrase, in.Body.Keyring = "Ada", "sesame", true
+	if a, err := h.Create(t.Context(), &in); !errors.Is(err, p2p.ErrTaken) || len(h.Accounts()) > 0 {
+		t.Errorf("it runs on an address that is taken: %+v, %v", a, err)
+	}
+	left, err := filepath.Glob(filepath.Join(folder, "*ada*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("this is left: %v, %v", left, err)
+	}
+	if _, err := keyring.Get(keyringService, filepath.Join(folder, "ada")); !errors.Is(err, keyring.ErrNotFound) {
+		t.Errorf("the keyring has its passphrase: %v", err)
+	}
+	h.settings.Host = well
+	if a, err := h.Create(t.Context(), &in); err != nil || a.Name != "ada" || a.State != stateRunning {
+		t.Errorf("once more: %+v, %v", a, err)
 	}
 }
 

@@ -285,10 +285,7 @@ func newStatus() *cobra.Command {
 
 func printStatus(w io.Writer, s *api.Status, now time.Time) {
 	fmt.Fprintf(w, "Linnet %s · up %s\n", s.Version, now.Sub(s.Since).Round(time.Second))
-	if mine := readBuild().Version; mine != s.Version {
-		fmt.Fprintf(w, "  warn  version   the daemon is %s, and this is %s     fix: linnet down, then linnet up\n", s.Version, mine)
-	}
-	printChecks(w, s.Checks)
+	printChecks(w, append(checkVersion(s.Version, readBuild().Version), s.Checks...))
 	if len(s.Accounts) == 0 {
 		fmt.Fprintln(w, "\nThere is no account yet:  linnet init --name NAME")
 	}
@@ -372,12 +369,16 @@ be shown to strangers: no names, keys or addresses are in it. It exits with 1 if
 			if err != nil {
 				return err
 			}
-			if v := r.Facts["version"]; v == "" {
-				if running, err := api.GetStatus.Call(ctx, t.Client, api.InNone{}); err == nil && running.Version != readBuild().Version {
-					r.Checks = append(r.Checks, api.Check{
-						Name: "version", State: checkWarn, Fix: "linnet down, then linnet up",
-						Text: fmt.Sprintf("the daemon that runs is %s, and this command is %s", running.Version, readBuild().Version),
-					})
+			running := r.Facts["version"]
+			if s, err := api.GetStatus.Call(ctx, t.Client, api.InNone{}); running == "" && err == nil {
+				running = s.Version
+			}
+			if running != "" {
+				for _, c := range checkVersion(running, readBuild().Version) {
+					if t.bool("bundle") {
+						c.Text, c.Fix = redact(c.Text), redact(c.Fix)
+					}
+					r.Checks = append(r.Checks, c)
 				}
 			}
 			bad := failing(r.Checks)

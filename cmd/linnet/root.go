@@ -171,6 +171,8 @@ func complain(to io.Writer, err error, asJSON bool) int {
 		code = exitUsage
 	case errors.Is(err, errInterrupted):
 		code = exitInterrupted
+	case errors.Is(err, syscall.ENOSPC):
+		code, hint = exitRefused, "make room, then try again"
 	}
 	if asJSON {
 		b, err := json.Marshal(problem{V: formatVersion, Code: code, Message: err.Error(), Hint: hint})

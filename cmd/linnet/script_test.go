@@ -22,13 +22,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(idleRole) != "" {
-		os.Exit(idle())
-	}
 	if os.Getenv(victimFolder) != "" {
 		os.Exit(victim())
 	}
-	testscript.Main(m, map[string]func(){"linnet": main, "volunteer": func() { os.Exit(volunteerHere()) }})
+	testscript.Main(m, map[string]func(){
+		"linnet": main, "volunteer": func() { os.Exit(volunteerHere()) },
+		"linnet-older": func() { version = "v0.8.0"; main() },
+		"linnet-newer": func() { version = "v0.9.0"; main() },
+	})
 }
 
 // volunteerHere is the program volunteer: it runs a relay on this machine, and writes its address into the folder in which it

@@ -36,6 +36,7 @@ type tenant struct {
 	messenger *messenger // nil unless it runs
 	state     string
 	problem   string
+	cause     error // of the problem, if it is one of opening or running
 }
 
 // beingOpened is why a tenant does not run yet.
@@ -51,10 +52,13 @@ func (h *house) open(t *tenant, passphrase []byte) error {
 	t.opening.Lock()
 	defer t.opening.Unlock()
 	h.mutex.Lock()
-	runs := t.messenger != nil
+	runs, gone := t.messenger != nil, !slices.Contains(h.tenants, t)
 	h.mutex.Unlock()
-	if runs {
+	switch {
+	case runs:
 		return nil
+	case gone: // it was evicted
+		return refusal(http.StatusNotFound, api.CodeNoAccount, "linnet account", "there is no account %q on this machine", t.name)
 	}
 	recalled := len(passphrase) == 0
 	if recalled {
@@ -68,19 +72,30 @@ func (h *house) open(t *tenant, passphrase []byte) error {
 	case err == nil && h.closed:
 		return errors.Join(refusal(http.StatusServiceUnavailable, api.CodeStopped, "", "the daemon stops"), m.Close())
 	case err == nil:
-		t.messenger, t.state, t.problem = m, stateRunning, ""
+		t.messenger, t.state, t.problem, t.cause = m, stateRunning, "", nil
 		if u := m.vault.Upgraded(); u != nil {
 			h.settings.Log.Info("a store was upgraded; a copy of what it was is kept beside it", "from", u.From, "to", u.To)
 		}
 		h.work.Go(func() { h.attend(t, m) })
 	case errors.Is(err, vault.ErrPassphrase):
-		if t.state, t.problem = stateLocked, ""; recalled && len(passphrase) > 0 {
+		if t.state, t.problem, t.cause = stateLocked, "", nil; recalled && len(passphrase) > 0 {
 			t.problem = "locked: the passphrase that the keyring has is not the right one"
 		}
 	default:
-		t.state, t.problem = stateFailed, err.Error()
+		t.state, t.problem, t.cause = stateFailed, err.Error(), err
 	}
 	return err
+}
+
+// fixOf says what to do about an account that does not open; empty is nothing but to try again.
+func fixOf(err error) string {
+	switch {
+	case errors.As(err, new(*vault.SchemaError)):
+		return "install the Linnet that wrote it, or a newer one; then linnet down and linnet up"
+	case isFull(err):
+		return "make room on the disk; then linnet down and linnet up"
+	}
+	return ""
 }
 
 // attend runs an account until the house or the account itself ends.
@@ -89,7 +104,7 @@ func (h *house) attend(t *tenant, m *messenger) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	defer h.poke()
-	t.messenger, t.state, t.problem = nil, stateFailed, "it has ended"
+	t.messenger, t.state, t.problem, t.cause = nil, stateFailed, "it has ended", err
 	if err != nil {
 		t.problem = err.Error()
 	}
@@ -190,7 +205,8 @@ func (h *house) absent(words string) error {
 	return nil
 }
 
-// moveIn gives a new account its name, which is made of how contacts see it if there is none, and runs it.
+// moveIn gives a new account its name, which is made of how contacts see it if there is none, and runs it. One that does not
+// run, as the disk is full, is taken away again: whoever asked for it hears that there is none, and asks again.
 func (h *house) moveIn(temporary, name, display, passphrase string, keyring bool) (_ api.Account, err error) {
 	h.making.Lock()
 	defer h.making.Unlock()
@@ -206,26 +222,57 @@ func (h *house) moveIn(temporary, name, display, passphrase string, keyring bool
 			return api.Account{}, err
 		}
 	}
-	if err := os.Rename(temporary, t.folder); err != nil {
-		return api.Account{}, fmt.Errorf("naming an account: %w", err)
+	err = os.Rename(temporary, t.folder)
+	if err == nil {
+		err = syncFolder(h.settings.Folder)
 	}
-	if err := syncFolder(h.settings.Folder); err != nil {
-		return api.Account{}, err
+	if err == nil {
+		h.mutex.Lock()
+		h.tenants = append(h.tenants, t)
+		h.mutex.Unlock()
+		h.keepOrder()
+		err = h.open(t, []byte(passphrase))
 	}
-	h.mutex.Lock()
-	h.tenants = append(h.tenants, t)
-	var names []string
-	for _, t := range h.tenants {
-		names = append(names, t.name)
-	}
-	h.mutex.Unlock()
-	if err := writeOrder(h.settings.Folder, names); err != nil { // it is only about who is the default
-		h.settings.Log.Warn("the order of accounts was not written", "error", err)
-	}
-	if err := h.open(t, []byte(passphrase)); err != nil {
-		return api.Account{}, refusalOf(err)
+	if err != nil {
+		h.evict(t, keyring)
+		return api.Account{}, refusalOf(fmt.Errorf("moving in: %w", err))
 	}
 	return h.view(t), nil
+}
+
+// evict takes away a new account that did not open, unless it did meanwhile, as somebody else asked for it.
+func (h *house) evict(t *tenant, keyring bool) {
+	t.opening.Lock()
+	defer t.opening.Unlock()
+	h.mutex.Lock()
+	runs := t.messenger != nil
+	if !runs {
+		h.tenants = slices.DeleteFunc(h.tenants, func(x *tenant) bool { return x == t })
+	}
+	h.mutex.Unlock()
+	if runs {
+		return
+	}
+	h.poke()
+	h.keepOrder()
+	err := os.RemoveAll(t.folder)
+	if keyring {
+		err = errors.Join(err, reword(t.folder, ""))
+	}
+	if err != nil {
+		h.settings.Log.Error("what is left of a new account was not removed", "error", err)
+	}
+}
+
+// keepOrder writes down which account is older than which. It is only about who is the default.
+func (h *house) keepOrder() {
+	var names []string
+	for _, t := range h.all() {
+		names = append(names, t.name)
+	}
+	if err := writeOrder(h.settings.Folder, names); err != nil {
+		h.settings.Log.Warn("the order of accounts was not written", "error", err)
+	}
 }
 
 // maxName is how long a local name may be.
@@ -316,7 +363,7 @@ func findAccounts(folder string) ([]string, error) {
 func writeOrder(folder string, names []string) error {
 	path := filepath.Join(folder, orderFile)
 	if err := os.WriteFile(path+".new", []byte(strings.Join(names, "\n")+"\n"), 0o600); err != nil {
-		return err
+		return errors.Join(err, os.Remove(path+".new"))
 	}
 	return os.Rename(path+".new", path)
 }

@@ -43,9 +43,8 @@ type mixing struct {
 	packet  []byte
 	fold    []float32
 	spare   spares
-	hold    func() (send func()) // has the packets of a beat go together
-	time    uint32               // RTP, of the beat
-	strain  time.Time            // when a beat was last late, or long
+	time    uint32    // RTP, of the beat
+	strain  time.Time // when a beat was last late, or long
 }
 
 // member is a leg in a mixing room.
@@ -76,7 +75,7 @@ type voice struct {
 }
 
 func newMixing() *mixing {
-	return &mixing{hold: func() func() { return func() {} }, sum: make([]float32, opus.Frame), out: make([]float32, opus.Frame), fold: make([]float32, opus.MaxFrame)}
+	return &mixing{sum: make([]float32, opus.Frame), out: make([]float32, opus.Frame), fold: make([]float32, opus.MaxFrame)}
 }
 
 func (m *mixing) Enter(id uint32, l leg) {
@@ -156,9 +155,7 @@ func (m *mixing) Run(ctx context.Context) {
 		if late > beat/2 {
 			m.strain = now
 		}
-		send := m.hold()
 		m.step(now)
-		send()
 		if time.Since(now) > beat/2 {
 			m.strain = now
 		}

@@ -39,11 +39,9 @@ type leg interface {
 	RequestKeyframe(slot int)  // of its video
 }
 
-func newFloor(mode conference.Mode, e *rtc.Endpoint) floor {
+func newFloor(mode conference.Mode) floor {
 	if mode == conference.Forward {
 		return newForwarding()
 	}
-	m := newMixing()
-	m.hold = e.Hold
-	return m
+	return newMixing()
 }

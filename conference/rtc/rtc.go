@@ -91,15 +91,14 @@ type Server struct {
 
 // Endpoint is where legs end. All its methods may be called by several goroutines at once.
 type Endpoint struct {
-	cfg     Config
-	api     *webrtc.API // of legs with video
-	voice   *webrtc.API // of those without: one that asks for lost packets wakes ten times a second
-	cert    webrtc.Certificate
-	print   [sha256.Size]byte
-	udp     ice.UDPMux
-	tcp     ice.TCPMux
-	port    uint16
-	sockets *port // of udp
+	cfg   Config
+	api   *webrtc.API
+	cert  webrtc.Certificate
+	print [sha256.Size]byte
+	udp   ice.UDPMux
+	tcp   ice.TCPMux
+	port  uint16
+	meter meter
 
 	mu     sync.Mutex
 	legs   map[*Leg]bool
@@ -132,7 +131,7 @@ func Listen(cfg Config) (*Endpoint, error) {
 			cfg.Silence = 5 * time.Second
 		}
 	}
-	e := &Endpoint{cfg: cfg, legs: make(map[*Leg]bool), sockets: new(port)}
+	e := &Endpoint{cfg: cfg, legs: make(map[*Leg]bool)}
 	if err := e.certify(); err != nil {
 		return nil, err
 	}
@@ -140,14 +139,12 @@ func Listen(cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	for api, resends := range map[**webrtc.API]bool{&e.api: true, &e.voice: false} {
-		media, registry, err := engine(resends)
-		if err != nil {
-			e.closePorts()
-			return nil, err
-		}
-		*api = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
+	media, registry, err := engine()
+	if err != nil {
+		e.closePorts()
+		return nil, err
 	}
+	e.api = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
 	return e, nil
 }
 
@@ -246,7 +243,7 @@ func (e *Endpoint) bindPort(port uint16, keep func(net.IP) bool) error {
 		return fmt.Errorf("looking at the network: %w", err)
 	}
 	options := []ice.UDPMuxFromPortOption{
-		ice.UDPMuxFromPortWithNet(network{system, e.sockets}),
+		ice.UDPMuxFromPortWithNet(metered{system, &e.meter}),
 		ice.UDPMuxFromPortWithReadBufferSize(socketBuffer), ice.UDPMuxFromPortWithWriteBufferSize(socketBuffer),
 		ice.UDPMuxFromPortWithIPFilter(keep), ice.UDPMuxFromPortWithLogger(logs{e.cfg.Log}.NewLogger("ice")),
 	}
@@ -290,7 +287,6 @@ func (e *Endpoint) closePorts() {
 		_ = e.udp.Close()
 		e.udp = nil
 	}
-	e.sockets.forget()
 	if e.tcp != nil {
 		_ = e.tcp.Close()
 		e.tcp = nil
@@ -301,7 +297,7 @@ func (e *Endpoint) closePorts() {
 func (e *Endpoint) Port() uint16 { return e.port }
 
 // Traffic returns what went through that port over UDP so far.
-func (e *Endpoint) Traffic() Traffic { return e.sockets.meter.read() }
+func (e *Endpoint) Traffic() Traffic { return e.meter.read() }
 
 // Fingerprint returns the SHA-256 of the certificate of all legs.
 func (e *Endpoint) Fingerprint() [sha256.Size]byte { return e.print }
@@ -311,13 +307,6 @@ func (e *Endpoint) Legs() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.legs)
-}
-
-// Hold has packets to legs wait for the call of what it returns, which then sends them together. Between the two should lie
-// no more than a few milliseconds.
-func (e *Endpoint) Hold() (send func()) {
-	e.sockets.hold()
-	return e.sockets.flush
 }
 
 // Close closes all legs and waits until nothing of them is left.
@@ -346,8 +335,7 @@ func (e *Endpoint) Wait(ctx context.Context) {
 	}
 }
 
-// engine is what legs speak; resends has lost packets asked for and sent again, which is for video.
-func engine(resends bool) (*webrtc.MediaEngine, *interceptor.Registry, error) {
+func engine() (*webrtc.MediaEngine, *interceptor.Registry, error) {
 	media, registry := new(webrtc.MediaEngine), new(interceptor.Registry)
 	var errs []error
 	for _, c := range codecs {
@@ -361,10 +349,8 @@ func engine(resends bool) (*webrtc.MediaEngine, *interceptor.Registry, error) {
 		media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: levelURI}, webrtc.RTPCodecTypeAudio),
 		webrtc.ConfigureSimulcastExtensionHeaders(media),
 		webrtc.ConfigureRTCPReportsWithOptions(registry, []report.ReceiverOption{report.ReceiverInterval(reports)}, report.SenderInterval(reports)),
+		webrtc.ConfigureNack(media, registry),
 	)
-	if resends {
-		errs = append(errs, webrtc.ConfigureNack(media, registry))
-	}
 	return media, registry, errors.Join(errs...)
 }
 

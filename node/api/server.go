@@ -87,7 +87,7 @@ func newServer(d Daemon, t *tokens, log *slog.Logger) *Server {
 		_, _ = w.Write(committed)
 	})
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, problem(http.StatusNotFound, CodeNotFound, "", "there is nothing here"))
+		refuse(w, problem(http.StatusNotFound, CodeNotFound, "linnet doctor, which tells if the daemon is older than what asks it", "this Linnet knows no such call"))
 	})
 	return s
 }
