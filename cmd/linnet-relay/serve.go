@@ -98,6 +98,7 @@ func serve(ctx context.Context, cfg config, hup <-chan os.Signal, reload func() 
 		}
 	})
 	group.Go(func() { r.follow(hosting, hup) })
+	group.Go(func() { mailbox.PaceMemory(hosting, mailbox.Room) })
 	err = r.server.Run(ctx)
 	log.Info("the relay stopped")
 	return err

@@ -135,16 +135,20 @@ func waitHeard(t *testing.T, all []*headless.Participant, d time.Duration) {
 }
 
 // understands waits until a participant has understood what another says again and again. On a machine with much else to do
-// a try may fail, since nobody could understand a voice with so many gaps.
+// a try may fail, since nobody could understand a voice with so many gaps. Under the race detector, which makes coding ten
+// times as slow, it is enough that the voice is there: that it is understood is shown without.
 func understands(t *testing.T, p *headless.Participant, said []float32, loop time.Duration) {
 	t.Helper()
-	best := 0.0
+	best, enough := 0.0, 0.75
+	if raceEnabled {
+		enough = 0.5
+	}
 	for deadline := time.Now().Add(90 * time.Second); time.Now().Before(deadline); {
 		from := p.HeardSamples()
 		waitHeard(t, []*headless.Participant{p}, time.Duration(from)*time.Second/48000+loop+2500*time.Millisecond)
 		heard := p.Heard(max(from-48000, 0))
 		likeness, later := hearing.Likeness(said, heard, int((loop+time.Second).Seconds()*48000))
-		if best = max(best, likeness); likeness >= 0.75 {
+		if best = max(best, likeness); likeness >= enough {
 			t.Logf("likeness %.3f, %d samples later", likeness, later)
 			return
 		}
@@ -201,7 +205,11 @@ func TestMixMinus(t *testing.T) {
 		})
 	}
 	all := attend(t, cfgs...)
-	// On a slow machine a voice may be away for a while, but nobody ever hears their own.
+	// On a slow machine a voice may be away for a while, but nobody ever hears their own. Under the race detector none is ever whole.
+	present := -30.0
+	if raceEnabled {
+		present = -50
+	}
 	for deadline := time.Now().Add(60 * time.Second); ; {
 		from := make([]int, len(all))
 		for i, p := range all {
@@ -215,7 +223,7 @@ func TestMixMinus(t *testing.T) {
 				switch got := hearing.ToneLevel(heard, hz); {
 				case i == j && got > -40:
 					t.Fatalf("%d hears itself at %.0f dB", i, got)
-				case i != j && got < -30:
+				case i != j && got < present:
 					missing += fmt.Sprintf("%d hears %d at %.0f dB. ", i, j, got)
 				}
 			}

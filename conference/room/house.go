@@ -244,7 +244,7 @@ func (h *House) build(name string, mode conference.Mode) *hall {
 		empty: time.Now(), stopped: make(chan struct{}),
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	a.floor, a.stop = newFloor(mode), stop
+	a.floor, a.stop = newFloor(mode, h.rtc), stop
 	go func() {
 		defer close(a.stopped)
 		a.floor.Run(ctx)

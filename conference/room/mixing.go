@@ -43,8 +43,9 @@ type mixing struct {
 	packet  []byte
 	fold    []float32
 	spare   spares
-	time    uint32    // RTP, of the beat
-	strain  time.Time // when a beat was last late, or long
+	hold    func() (send func()) // has the packets of a beat go together
+	time    uint32               // RTP, of the beat
+	strain  time.Time            // when a beat was last late, or long
 }
 
 // member is a leg in a mixing room.
@@ -75,7 +76,7 @@ type voice struct {
 }
 
 func newMixing() *mixing {
-	return &mixing{sum: make([]float32, opus.Frame), out: make([]float32, opus.Frame), fold: make([]float32, opus.MaxFrame)}
+	return &mixing{hold: func() func() { return func() {} }, sum: make([]float32, opus.Frame), out: make([]float32, opus.Frame), fold: make([]float32, opus.MaxFrame)}
 }
 
 func (m *mixing) Enter(id uint32, l leg) {
@@ -155,7 +156,9 @@ func (m *mixing) Run(ctx context.Context) {
 		if late > beat/2 {
 			m.strain = now
 		}
+		send := m.hold()
 		m.step(now)
+		send()
 		if time.Since(now) > beat/2 {
 			m.strain = now
 		}

@@ -39,9 +39,11 @@ type leg interface {
 	RequestKeyframe(slot int)  // of its video
 }
 
-func newFloor(mode conference.Mode) floor {
+func newFloor(mode conference.Mode, e *rtc.Endpoint) floor {
 	if mode == conference.Forward {
 		return newForwarding()
 	}
-	return newMixing()
+	m := newMixing()
+	m.hold = e.Hold
+	return m
 }

@@ -74,7 +74,7 @@ type Counts struct {
 }
 
 // newLeg makes a leg, unless there are too many.
-func (e *Endpoint) newLeg(ears Ears) (*Leg, error) {
+func (e *Endpoint) newLeg(ears Ears, video bool) (*Leg, error) {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
@@ -93,7 +93,11 @@ func (e *Endpoint) newLeg(ears Ears) (*Leg, error) {
 	for _, s := range e.cfg.Servers {
 		cfg.ICEServers = append(cfg.ICEServers, webrtc.ICEServer{URLs: []string{s.URL}, Username: s.User, Credential: s.Pass})
 	}
-	pc, err := e.api.NewPeerConnection(cfg)
+	api := e.voice
+	if video {
+		api = e.api
+	}
+	pc, err := api.NewPeerConnection(cfg)
 	if err != nil {
 		e.mu.Lock()
 		delete(e.legs, l)
@@ -126,7 +130,7 @@ func (e *Endpoint) Answer(ctx context.Context, offer string, ears Ears) (*Leg, s
 	if err := checkSDP(offer); err != nil {
 		return nil, "", err
 	}
-	l, err := e.newLeg(ears)
+	l, err := e.newLeg(ears, strings.Contains(offer, "\nm=video"))
 	if err != nil {
 		return nil, "", err
 	}
@@ -238,7 +242,7 @@ func wanting(sdp string) map[string]bool {
 
 // Offer makes a client's leg, and returns what to offer. Accept goes on with it.
 func (e *Endpoint) Offer(ctx context.Context, shape Shape, ears Ears) (*Leg, string, error) {
-	l, err := e.newLeg(ears)
+	l, err := e.newLeg(ears, shape.Videos > 0)
 	if err != nil {
 		return nil, "", err
 	}

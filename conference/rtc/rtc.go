@@ -91,14 +91,15 @@ type Server struct {
 
 // Endpoint is where legs end. All its methods may be called by several goroutines at once.
 type Endpoint struct {
-	cfg   Config
-	api   *webrtc.API
-	cert  webrtc.Certificate
-	print [sha256.Size]byte
-	udp   ice.UDPMux
-	tcp   ice.TCPMux
-	port  uint16
-	meter meter
+	cfg     Config
+	api     *webrtc.API // of legs with video
+	voice   *webrtc.API // of those without: one that asks for lost packets wakes ten times a second
+	cert    webrtc.Certificate
+	print   [sha256.Size]byte
+	udp     ice.UDPMux
+	tcp     ice.TCPMux
+	port    uint16
+	sockets *port // of udp
 
 	mu     sync.Mutex
 	legs   map[*Leg]bool
@@ -131,7 +132,7 @@ func Listen(cfg Config) (*Endpoint, error) {
 			cfg.Silence = 5 * time.Second
 		}
 	}
-	e := &Endpoint{cfg: cfg, legs: make(map[*Leg]bool)}
+	e := &Endpoint{cfg: cfg, legs: make(map[*Leg]bool), sockets: new(port)}
 	if err := e.certify(); err != nil {
 		return nil, err
 	}
@@ -139,12 +140,14 @@ func Listen(cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	media, registry, err := engine()
-	if err != nil {
-		e.closePorts()
-		return nil, err
+	for api, resends := range map[**webrtc.API]bool{&e.api: true, &e.voice: false} {
+		media, registry, err := engine(resends)
+		if err != nil {
+			e.closePorts()
+			return nil, err
+		}
+		*api = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
 	}
-	e.api = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
 	return e, nil
 }
 
@@ -243,7 +246,7 @@ func (e *Endpoint) bindPort(port uint16, keep func(net.IP) bool) error {
 		return fmt.Errorf("looking at the network: %w", err)
 	}
 	options := []ice.UDPMuxFromPortOption{
-		ice.UDPMuxFromPortWithNet(metered{system, &e.meter}),
+		ice.UDPMuxFromPortWithNet(network{system, e.sockets}),
 		ice.UDPMuxFromPortWithReadBufferSize(socketBuffer), ice.UDPMuxFromPortWithWriteBufferSize(socketBuffer),
 		ice.UDPMuxFromPortWithIPFilter(keep), ice.UDPMuxFromPortWithLogger(logs{e.cfg.Log}.NewLogger("ice")),
 	}
@@ -287,6 +290,7 @@ func (e *Endpoint) closePorts() {
 		_ = e.udp.Close()
 		e.udp = nil
 	}
+	e.sockets.forget()
 	if e.tcp != nil {
 		_ = e.tcp.Close()
 		e.tcp = nil
@@ -297,7 +301,7 @@ func (e *Endpoint) closePorts() {
 func (e *Endpoint) Port() uint16 { return e.port }
 
 // Traffic returns what went through that port over UDP so far.
-func (e *Endpoint) Traffic() Traffic { return e.meter.read() }
+func (e *Endpoint) Traffic() Traffic { return e.sockets.meter.read() }
 
 // Fingerprint returns the SHA-256 of the certificate of all legs.
 func (e *Endpoint) Fingerprint() [sha256.Size]byte { return e.print }
@@ -307,6 +311,13 @@ func (e *Endpoint) Legs() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.legs)
+}
+
+// Hold has packets to legs wait for the call of what it returns, which then sends them together. Between the two should lie
+// no more than a few milliseconds.
+func (e *Endpoint) Hold() (send func()) {
+	e.sockets.hold()
+	return e.sockets.flush
 }
 
 // Close closes all legs and waits until nothing of them is left.
@@ -335,7 +346,8 @@ func (e *Endpoint) Wait(ctx context.Context) {
 	}
 }
 
-func engine() (*webrtc.MediaEngine, *interceptor.Registry, error) {
+// engine is what legs speak; resends has lost packets asked for and sent again, which is for video.
+func engine(resends bool) (*webrtc.MediaEngine, *interceptor.Registry, error) {
 	media, registry := new(webrtc.MediaEngine), new(interceptor.Registry)
 	var errs []error
 	for _, c := range codecs {
@@ -349,8 +361,10 @@ func engine() (*webrtc.MediaEngine, *interceptor.Registry, error) {
 		media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: levelURI}, webrtc.RTPCodecTypeAudio),
 		webrtc.ConfigureSimulcastExtensionHeaders(media),
 		webrtc.ConfigureRTCPReportsWithOptions(registry, []report.ReceiverOption{report.ReceiverInterval(reports)}, report.SenderInterval(reports)),
-		webrtc.ConfigureNack(media, registry),
 	)
+	if resends {
+		errs = append(errs, webrtc.ConfigureNack(media, registry))
+	}
 	return media, registry, errors.Join(errs...)
 }
 

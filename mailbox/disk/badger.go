@@ -40,7 +40,7 @@ const large = 512
 // sizes sets the sizes of files, and returns how much room Badger may need for what it took already: two memory tables in
 // their logs and again as tables, a file of the value log and what a group may add to it, and the rest for a manifest.
 func (b *badger) sizes(small bool) (floor, ballast uint64) {
-	b.table, b.vlog, b.depth = 16<<20, 64<<20, 8
+	b.table, b.vlog, b.depth = 8<<20, 64<<20, 16
 	if small {
 		b.table, b.vlog, b.depth = 6<<20, 8<<20, 8
 	}

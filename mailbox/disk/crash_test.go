@@ -22,6 +22,13 @@ func TestMain(m *testing.M) {
 		child(folder)
 		os.Exit(1)
 	}
+	if os.Getenv(attackers) != "" {
+		if err := attack(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

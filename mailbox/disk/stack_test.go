@@ -51,6 +51,7 @@ func newStack(t testing.TB, listen string, limits mailbox.Limits) *stack {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
+	go mailbox.PaceMemory(ctx, mailbox.Room+256<<20) // the clients are in this process, too
 	t.Cleanup(func() {
 		cancel()
 		for _, err := range []error{<-done, host.Close(), s.Close()} {
@@ -60,6 +61,25 @@ func newStack(t testing.TB, listen string, limits mailbox.Limits) *stack {
 		}
 	})
 	return &stack{s, server, host, mailbox.Place{Relay: key.Public(), Addrs: host.Addrs()}}
+}
+
+// client is a node's, with its host.
+type client struct {
+	*mailbox.Client
+	host *p2p.Host
+}
+
+func newClient() (*client, error) {
+	host, err := p2p.New(p2p.Config{Listen: []string{}, Local: true, Diversity: -1})
+	if err != nil {
+		return nil, err
+	}
+	return &client{mailbox.NewClient(host.Lane(p2p.Mailbox)), host}, nil
+}
+
+func (c *client) close() error {
+	c.Shut()
+	return c.host.Close()
 }
 
 // device is somebody with a node of their own, and a box.
@@ -72,14 +92,13 @@ type device struct {
 
 func (s *stack) device(t testing.TB, kind mailbox.Kind) *device {
 	t.Helper()
-	host, err := p2p.New(p2p.Config{Listen: []string{}, Local: true, Diversity: -1})
+	c, err := newClient()
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &device{c: mailbox.NewClient(host.Lane(p2p.Mailbox)), at: s.at}
+	d := &device{c: c.Client, at: s.at}
 	t.Cleanup(func() {
-		d.c.Shut()
-		if err := host.Close(); err != nil {
+		if err := c.close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -323,6 +342,7 @@ func BenchmarkMillion(b *testing.B) {
 	if os.Getenv("LINNET_MILLION") != "" {
 		boxes = 100_000
 	}
+	go mailbox.PaceMemory(b.Context(), mailbox.Room)
 	for b.Loop() {
 		folder := b.TempDir()
 		s, err := Open(Config{Folder: folder, MinFree: 1})
@@ -401,133 +421,5 @@ func BenchmarkMillion(b *testing.B) {
 		if err := s.Close(); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// BenchmarkAbuse is what contacts wait for a receipt while nobody else is there, and then while ten attackers, each on four
-// connections with 64 posts in flight and 10,000 a second at most, put into the same box: five as strangers, who do not work, and
-// five as one contact. No contact may be refused. The owner listens and acks all the while. Attackers share the machine with
-// the relay.
-func BenchmarkAbuse(b *testing.B) {
-	s := newStack(b, transports["quic"], mailbox.Limits{})
-	owner := s.device(b, mailbox.Mail)
-	box := owner.key.Public()
-	const contacts, each, attackers = 32, 100, 10
-	var people []*device
-	for range contacts {
-		people = append(people, s.device(b, mailbox.Mail))
-	}
-	ctx, cancel := context.WithCancel(b.Context())
-	var group sync.WaitGroup
-	defer group.Wait()
-	defer cancel()
-	group.Go(func() {
-		_ = owner.c.Listen(ctx, owner.at, mailbox.Reader{Key: owner.key}, mailbox.Cursor{}, func(m mailbox.Batch) error {
-			var names []mailbox.Name
-			for _, p := range m.Posts {
-				names = append(names, p.Name)
-			}
-			if len(names) == 0 {
-				return nil
-			}
-			return owner.c.Ack(ctx, owner.at, owner.key, names...)
-		})
-	})
-	// phase has every contact put, 25 times a second, and returns how long they waited, sorted.
-	phase := func() (took []time.Duration) {
-		var mu sync.Mutex
-		var group sync.WaitGroup
-		for _, d := range people {
-			token := owner.token()
-			group.Go(func() {
-				pace := time.NewTicker(40 * time.Millisecond)
-				defer pace.Stop()
-				for range each {
-					<-pace.C
-					begin := time.Now()
-					_, err := d.c.Put(b.Context(), d.at, box, letter(), token)
-					mu.Lock()
-					took = append(took, time.Since(begin))
-					mu.Unlock()
-					if err != nil {
-						b.Errorf("a contact was refused: %v", err)
-						return
-					}
-				}
-			})
-		}
-		group.Wait()
-		slices.Sort(took)
-		return took
-	}
-	ms := func(took []time.Duration, percent int) float64 {
-		return float64(took[(len(took)-1)*percent/100].Microseconds()) / 1e3
-	}
-	bad := owner.token() // of the one contact
-	var evil []*device
-	for range attackers {
-		evil = append(evil, s.device(b, mailbox.Mail))
-	}
-	for b.Loop() {
-		quiet := phase()
-		before, disk := anonymous(b), s.store.badger.size()
-		var tried, accepted atomic.Int64
-		attack, stop := context.WithCancel(ctx)
-		var attackers sync.WaitGroup
-		for i, d := range evil {
-			pace := time.NewTicker(100 * time.Microsecond)
-			defer pace.Stop()
-			for n := range 4 * 16 {
-				at := d.at
-				at.Apart = uint64(n % 4)
-				attackers.Go(func() {
-					for {
-						select {
-						case <-pace.C:
-						case <-attack.Done():
-							return
-						}
-						tried.Add(1)
-						token := bad
-						if i%2 == 0 {
-							token = mailbox.Token{}
-						}
-						if _, err := d.c.Put(attack, at, box, letter(), token); err == nil {
-							accepted.Add(1)
-						}
-					}
-				})
-			}
-		}
-		most := int64(0)
-		watch := make(chan struct{})
-		attackers.Go(func() {
-			look := time.NewTicker(50 * time.Millisecond)
-			defer look.Stop()
-			for {
-				select {
-				case <-look.C:
-					most = max(most, int64(s.server.Stats().Memory))
-				case <-watch:
-					return
-				}
-			}
-		})
-		begin := time.Now()
-		loud := phase()
-		seconds := time.Since(begin).Seconds()
-		close(watch)
-		stop()
-		attackers.Wait()
-		b.ReportMetric(ms(quiet, 50), "quiet-p50-ms")
-		b.ReportMetric(ms(quiet, 99), "quiet-p99-ms")
-		b.ReportMetric(ms(loud, 50), "abuse-p50-ms")
-		b.ReportMetric(ms(loud, 99), "abuse-p99-ms")
-		b.ReportMetric(ms(loud, 99)/ms(quiet, 99), "times-p99")
-		b.ReportMetric(float64(tried.Load())/seconds, "attacks/s")
-		b.ReportMetric(float64(accepted.Load())/seconds, "accepted/s")
-		b.ReportMetric(float64(most)/(1<<20), "relay-MiB")
-		b.ReportMetric(float64(anonymous(b)-before)/(1<<20), "grown-MiB")
-		b.ReportMetric((float64(s.store.badger.size())-float64(disk))/(1<<20), "disk-MiB")
 	}
 }

@@ -1,0 +1,130 @@
+package rtc
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+)
+
+// bound returns a socket of p on loopback, and one of the machine's own, with a deadline for what both read.
+func bound(t *testing.T, p *port, address string) (*socket, *net.UDPConn) {
+	t.Helper()
+	open := func() *net.UDPConn {
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(address)))
+		if err != nil {
+			t.Skip("the machine has no such address:", err)
+		}
+		if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	return p.add(open()), open()
+}
+
+func addressOf(c *net.UDPConn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
+
+// Held packets go in their order and to where they were to go, together with those that do not wait.
+func TestHeld(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		t.Run(address, func(t *testing.T) {
+			var p port
+			s, one := bound(t, &p, address)
+			_, two := bound(t, &p, address)
+			write := func(c *net.UDPConn, b []byte) {
+				t.Helper()
+				if n, err := s.WriteToAddrPort(b, addressOf(c)); n != len(b) || err != nil {
+					t.Fatal(n, err)
+				}
+			}
+			p.hold()
+			p.hold()
+			const packets = 3*batchPackets + 5
+			b := make([]byte, 100)
+			for i := range packets {
+				binary.BigEndian.PutUint32(b, uint32(i)) // the same bytes are used again at once
+				write([]*net.UDPConn{one, two}[i%2], b)
+			}
+			large := bytes.Repeat([]byte{0xff}, sendBytes+1)
+			write(one, large)
+			p.flush()
+			p.flush()
+			write(two, []byte("alone"))
+			got, largest, buf := map[*net.UDPConn][]uint32{}, 0, make([]byte, readBytes)
+			for _, c := range []*net.UDPConn{one, two} {
+				for range packets/2 + 1 {
+					n, from, err := c.ReadFromUDPAddrPort(buf)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if from != addressOf(s.UDPConn) {
+						t.Errorf("from %v", from)
+					}
+					if largest = max(largest, n); n == len(b) {
+						got[c] = append(got[c], binary.BigEndian.Uint32(buf))
+					}
+				}
+			}
+			for i, c := range []*net.UDPConn{one, two} {
+				if !slices.IsSorted(got[c]) || len(got[c]) < packets/2 || int(got[c][0])%2 != i {
+					t.Errorf("%v", got[c])
+				}
+			}
+			if largest != len(large) {
+				t.Errorf("the largest packet has %d bytes", largest)
+			}
+			if m := p.meter.read(); m.PacketsOut != packets+2 || m.BytesOut != packets*100+sendBytes+1+5 {
+				t.Errorf("%+v", m)
+			}
+		})
+	}
+}
+
+// All that comes is read, crowded or not, with where it came from, until the socket is closed.
+func TestCrowded(t *testing.T) {
+	var p port
+	s, one := bound(t, &p, "127.0.0.1:0")
+	const rounds, each = 60, 40 // some 20 batches of 100 ms would not be enough to see it else
+	buf, next := make([]byte, readBytes), uint32(0)
+	for range rounds {
+		for i := range uint32(each) {
+			if _, err := one.WriteToUDPAddrPort(binary.BigEndian.AppendUint32(nil, next+i), addressOf(s.UDPConn)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range each {
+			n, from, err := s.ReadFromAddrPort(buf)
+			if err != nil || n != 4 || from != addressOf(one) || binary.BigEndian.Uint32(buf) != next {
+				t.Fatal(n, from, err, next)
+			}
+			next++
+		}
+	}
+	if m := p.meter.read(); m.PacketsIn != rounds*each || m.BytesIn != 4*rounds*each {
+		t.Errorf("%+v", m)
+	}
+	// A packet larger than the reader's room is cut, as the kernel does.
+	if _, err := one.WriteToUDPAddrPort(make([]byte, 600), addressOf(s.UDPConn)); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := s.ReadFrom(buf[:500]); n != 500 || err != nil {
+		t.Error(n, err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := s.ReadFromAddrPort(buf)
+		done <- err
+	}()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}
