@@ -10,7 +10,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,8 +27,12 @@ var screens = flag.String("screens", "", "write pictures of every screen into th
 // stage is a daemon that is played: it has what is hard to come by, such as 10,000 unread messages, hostile names, and
 // custody in all states. It answers what the page asks, from a script.
 type stage struct {
-	chats    []api.Chat
 	messages map[string][]api.Message // by contact, the oldest first
+	events   chan api.Event           // what is told to who watches
+
+	mu    sync.Mutex
+	chats []api.Chat
+	done  []string // what was called to change something, as method and path
 }
 
 func hexID(n int) string { return fmt.Sprintf("%06x%058d", n*0x31415&0xffffff, n) }
@@ -69,7 +75,7 @@ func (s *stage) relays() []api.Relay {
 }
 
 func newStage() *stage {
-	s := &stage{messages: make(map[string][]api.Message)}
+	s := &stage{messages: make(map[string][]api.Message), events: make(chan api.Event, 8)}
 	now := time.Now()
 	long := "Aleksandra-Maximiliana von und zu Hohenlohe-Waldenburg-Schillingsfürst the Younger"
 	add := func(n int, name, state string, unread int, texts ...string) *api.Chat {
@@ -104,7 +110,7 @@ func newStage() *stage {
 		s.chats = append(s.chats, c)
 		return &s.chats[len(s.chats)-1]
 	}
-	add(1, "Ben Okafor", "accepted", 0, "Are you coming on *Saturday*? 🌿", "Yes! I bring the tent.", "Great. The weather looks fine: https://weather.example/mountains", "Perfect", "See you at 8 at the station then. Platform 4, near the `kiosk`.", "I'll be there", "👍", "Shall I bring the stove, too?")
+	add(1, "Ben Okafor", "accepted", 0, "Are you coming on *Saturday*? 🌿", "Yes! I bring the tent.", "Great. The weather looks fine: https://weather.example/mountains", "Perfect", "See you at 8 at the station then. Platform 4, near the `kiosk`.", "I'll be there", "👍", "Shall I bring the stove, too?", "Yes, please", "And the gas?")
 	add(2, long, "accepted", 1000, "Ten thousand unread messages and a very long name")
 	add(3, "Cleo", "accepted", 3, "good night 🌙").Muted = &now
 	add(4, "Zoë 🦊 Fox", "accepted", 0, "😂😂😂", "ok").Pinned = true
@@ -135,7 +141,7 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	put := func(v any) { _ = json.NewEncoder(w).Encode(v) }
 	rest := strings.TrimPrefix(r.URL.Path, "/v1/accounts/ada")
 	parts := strings.Split(strings.Trim(rest, "/"), "/")
-	find := func(id string) *api.Chat {
+	find := func(id string) *api.Chat { // of those that do not change
 		for i := range s.chats {
 			if s.chats[i].With.ID == id {
 				return &s.chats[i]
@@ -143,13 +149,18 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return &s.chats[0]
 	}
+	if r.Method != http.MethodGet {
+		s.mu.Lock()
+		s.done = append(s.done, r.Method+" "+r.URL.Path)
+		s.mu.Unlock()
+	}
 	switch {
 	case r.URL.Path == "/v1/login":
 		put(api.Token{ID: "t", Name: "page", Page: true, Secret: "linnet-x", Scope: api.Admin})
 	case r.URL.Path == "/v1/events":
 		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
+		s.tell(w, r)
 	case r.URL.Path == "/v1/accounts":
 		put(api.Accounts{Accounts: []api.Account{{Name: "ada", Display: "Ada Lovelace", About: "Somewhere in the hills", State: "running", ID: hexID(0), Address: "linnet1" + strings.Repeat("qy8z", 16), Device: 1, Devices: []int{1, 2}, Words: true}}})
 	case r.URL.Path == "/v1/qr":
@@ -161,7 +172,9 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/v1/tokens":
 		put(api.Tokens{Tokens: []api.Token{{ID: "a", Name: "page", Page: true, Created: time.Now()}, {ID: "b", Name: "weather bot", Created: time.Now()}}})
 	case rest == "/chats":
+		s.mu.Lock()
 		put(api.Chats{Chats: s.chats})
+		s.mu.Unlock()
 	case parts[0] == "chats":
 		put(find(parts[1]))
 	case rest == "/privacy":
@@ -192,6 +205,30 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		put(api.Done{OK: true})
 	}
+}
+
+// tell streams what happens, to one who watches.
+func (s *stage) tell(w http.ResponseWriter, r *http.Request) {
+	for {
+		select {
+		case e := <-s.events:
+			b, err := json.Marshal(&e)
+			if err != nil {
+				panic(err)
+			}
+			_, _ = fmt.Fprintf(w, "id: %s\ndata: %s\n\n", e.ID, b)
+			_ = http.NewResponseController(w).Flush()
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// did returns what was called to change something.
+func (s *stage) did() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.done)
 }
 
 // page is a part of a history, the newest first.

@@ -1305,10 +1305,10 @@ async function begin() {
     }, 400);
   });
   channel.postMessage({ kind: "want", from: id });
-  const given = await answer;
-  if (!given) return forget();
+  const given2 = await answer;
+  if (!given2) return forget();
   try {
-    await login(given);
+    await login(given2);
   } catch {
     forget();
   }
@@ -1334,12 +1334,12 @@ function watch(heard2, missed) {
     if (leading || session.value !== "in") return;
     if (e3.data?.kind === "event") {
       last = e3.data.event.id;
-      take2(e3.data.event);
+      take3(e3.data.event);
     }
     if (e3.data?.kind === "missed") missed();
     if (e3.data?.kind === "link") link.value = e3.data.link;
   });
-  const take2 = (e3) => {
+  const take3 = (e3) => {
     if (e3.type === "resync") missed();
     else heard2(e3);
   };
@@ -1379,7 +1379,7 @@ function watch(heard2, missed) {
           const e3 = JSON.parse(line.slice(6));
           last = e3.id;
           channel.postMessage({ kind: "event", event: e3 });
-          take2(e3);
+          take3(e3);
         });
       } catch {
       }
@@ -3018,7 +3018,7 @@ function Scan({ found, close }) {
       stream2?.getTracks().forEach((x2) => x2.stop());
     };
   }, []);
-  const take2 = async (f3) => {
+  const take3 = async (f3) => {
     if (!f3) return;
     try {
       const text = await readPicture(f3);
@@ -3030,8 +3030,8 @@ function Scan({ found, close }) {
   };
   return /* @__PURE__ */ k(Dialog, { title: t3("scan"), close }, /* @__PURE__ */ k("div", { class: "camera", onDragOver: (e3) => e3.preventDefault(), onDrop: (e3) => {
     e3.preventDefault();
-    void take2(pictureIn(e3.dataTransfer));
-  } }, /* @__PURE__ */ k("video", { ref: video, muted: true, playsInline: true, "aria-label": t3("camera") }), !seeing.value && /* @__PURE__ */ k("span", { class: "badge" }, /* @__PURE__ */ k(Icon, { name: "camera" }))), /* @__PURE__ */ k("p", { class: "dim", role: "status" }, trouble.value || t3("scanText")), /* @__PURE__ */ k("label", { class: "file plain" }, t3("pictureOf"), /* @__PURE__ */ k("input", { type: "file", accept: "image/*", onChange: (e3) => void take2(e3.currentTarget.files?.[0]) })));
+    void take3(pictureIn(e3.dataTransfer));
+  } }, /* @__PURE__ */ k("video", { ref: video, muted: true, playsInline: true, "aria-label": t3("camera") }), !seeing.value && /* @__PURE__ */ k("span", { class: "badge" }, /* @__PURE__ */ k(Icon, { name: "camera" }))), /* @__PURE__ */ k("p", { class: "dim", role: "status" }, trouble.value || t3("scanText")), /* @__PURE__ */ k("label", { class: "file plain" }, t3("pictureOf"), /* @__PURE__ */ k("input", { type: "file", accept: "image/*", onChange: (e3) => void take3(e3.currentTarget.files?.[0]) })));
 }
 
 // src/contact.tsx
@@ -3141,7 +3141,7 @@ function EmojiPicker({ choose: choose2, close }) {
   const box = A2(null);
   useEscape(close);
   const all = find ? findEmoji(find, 200) : list, last2 = find ? [] : recent();
-  const take2 = (e3) => {
+  const take3 = (e3) => {
     used(e3);
     choose2(e3);
   };
@@ -3149,7 +3149,7 @@ function EmojiPicker({ choose: choose2, close }) {
     const buttons = [...box.current.querySelectorAll("button")], i3 = buttons.indexOf(document.activeElement);
     if (e3.key === "Enter" && i3 < 0) {
       e3.preventDefault();
-      if (all[0]) take2(all[0].emoji);
+      if (all[0]) take3(all[0].emoji);
       return;
     }
     const perRow = Math.max(1, Math.round((box.current.clientWidth - 16) / 40));
@@ -3166,12 +3166,13 @@ function EmojiPicker({ choose: choose2, close }) {
       x2.dataset.seen = "1";
       x2.focus();
     }
-  }, value: find, onInput: (e3) => set2(e3.currentTarget.value) }), /* @__PURE__ */ k("div", { class: "grid", "data-theirs": true }, last2.map((e3) => /* @__PURE__ */ k("button", { type: "button", onClick: () => take2(e3) }, e3)), last2.length > 0 && /* @__PURE__ */ k("hr", null), all.map((e3) => /* @__PURE__ */ k("button", { type: "button", title: e3.name, "aria-label": e3.name, onClick: () => take2(e3.emoji) }, e3.emoji))), !all.length && /* @__PURE__ */ k("p", { class: "dim" }, t3("nothingFound"))));
+  }, value: find, onInput: (e3) => set2(e3.currentTarget.value) }), /* @__PURE__ */ k("div", { class: "grid", "data-theirs": true }, last2.map((e3) => /* @__PURE__ */ k("button", { type: "button", onClick: () => take3(e3) }, e3)), last2.length > 0 && /* @__PURE__ */ k("hr", null), all.map((e3) => /* @__PURE__ */ k("button", { type: "button", title: e3.name, "aria-label": e3.name, onClick: () => take3(e3.emoji) }, e3.emoji))), !all.length && /* @__PURE__ */ k("p", { class: "dim" }, t3("nothingFound"))));
 }
 
 // src/composer.tsx
 var replying = signal(null);
 var editing = signal(null);
+var given = signal(null);
 var maxBytes = 16384;
 var sizeOf = (text) => new TextEncoder().encode(text).length;
 var area = () => document.getElementById("composer");
@@ -3241,6 +3242,13 @@ function Composer({ c: c3 }) {
       }
     }
   }, [editing.value]);
+  _2(() => {
+    const g2 = given.value, a3 = area();
+    if (g2?.with !== id || !a3) return;
+    given.value = null;
+    a3.setSelectionRange(a3.value.length, a3.value.length);
+    insert((a3.value && !a3.value.endsWith("\n") ? "\n" : "") + g2.text);
+  }, [given.value]);
   _2(() => {
     const a3 = area();
     if (!a3) return;
@@ -4642,6 +4650,25 @@ function About() {
   return /* @__PURE__ */ k("div", { class: "about-page" }, /* @__PURE__ */ k("img", { src: "/icon.svg", alt: "", width: 72, height: 72 }), /* @__PURE__ */ k("h2", { "data-theirs": true }, "Linnet"), /* @__PURE__ */ k("p", { class: "dim" }, t3("aboutText")), /* @__PURE__ */ k("dl", { class: "facts" }, /* @__PURE__ */ k("dt", null, t3("version")), /* @__PURE__ */ k("dd", { "data-theirs": true }, s3.value?.version ?? "…"), /* @__PURE__ */ k("dt", null, t3("language")), /* @__PURE__ */ k("dd", { "data-theirs": true }, languages[language.value] ?? language.value), /* @__PURE__ */ k("dt", null, t3("licence")), /* @__PURE__ */ k("dd", null, /* @__PURE__ */ k("a", { href: "/licences.txt", target: "_blank", rel: "noopener", "data-theirs": true }, "MIT"))));
 }
 
+// src/share.tsx
+var shared = signal("");
+function Share() {
+  const find = useSignal("");
+  if (!shared.value || session.value !== "in" || !loaded.value || me.value?.state !== "running") return null;
+  const close = () => {
+    shared.value = find.value = "";
+  };
+  const all = chats.value.filter((c3) => (c3.with.state === "accepted" || c3.with.state === "asked") && c3.with.name.toLowerCase().includes(find.value.toLowerCase()));
+  const to = (id) => {
+    given.value = { with: id, text: shared.value };
+    close();
+    go("c", id);
+  };
+  return /* @__PURE__ */ k(Dialog, { title: t3("sharedText"), close }, /* @__PURE__ */ k("p", { class: "shared", dir: "auto", "data-theirs": true }, shared.value), /* @__PURE__ */ k("input", { type: "search", class: "field", placeholder: t3("search"), "aria-label": t3("search"), value: find.value, onInput: (e3) => {
+    find.value = e3.currentTarget.value;
+  } }), /* @__PURE__ */ k("div", { class: "people" }, all.slice(0, 100).map((c3) => /* @__PURE__ */ k("button", { type: "button", class: "person", key: c3.with.id, onClick: () => to(c3.with.id) }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, size: "s" }), /* @__PURE__ */ k(Name, { of: c3.with.name })))), !all.length && /* @__PURE__ */ k("p", { class: "dim" }, t3(find.value ? "nothingFound" : "noChats")));
+}
+
 // src/main.tsx
 function Switcher() {
   const find = useSignal(""), chosen = useSignal(0);
@@ -4698,15 +4725,21 @@ function Page() {
   return /* @__PURE__ */ k("div", { class: "frame" + (info ? " three" : ""), "data-on": info ? "pane" : open.value ? "main" : "list" }, /* @__PURE__ */ k(List, null), open.value ? /* @__PURE__ */ k(Conversation, null) : /* @__PURE__ */ k("main", { class: "conversation none", "aria-label": t3("conversation") }, loaded.value && /* @__PURE__ */ k(Empty, { icon: "send", title: t3("chooseChat") }, /* @__PURE__ */ k("p", null, t3("chooseText")))), info && /* @__PURE__ */ k(ContactPane, null), over);
 }
 function App() {
-  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k(Page, null), /* @__PURE__ */ k(Switcher, null), /* @__PURE__ */ k(Leave, null), /* @__PURE__ */ k(Toasts, null));
+  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k(Page, null), /* @__PURE__ */ k(Switcher, null), /* @__PURE__ */ k(Share, null), /* @__PURE__ */ k(Leave, null), /* @__PURE__ */ k(Toasts, null));
 }
 var policy = window.trustedTypes?.createPolicy("linnet", { createScriptURL: (u3) => {
   if (u3 !== "/sw.js") throw new TypeError("no");
   return u3;
 } });
+function take2(search) {
+  const brought = new URLSearchParams(search), invite = brought.get("add");
+  if (invite) go("add", invite.replace(/^web\+/, "").slice(0, 4096));
+  const said = [...new Set(["title", "text", "url"].map((k3) => brought.get(k3)?.trim() ?? ""))].filter(Boolean);
+  if (said.length) shared.value = said.join("\n").slice(0, 16384);
+}
 async function main() {
-  const brought = new URLSearchParams(location.search), invite = brought.get("add"), text = [brought.get("title"), brought.get("text"), brought.get("url")].filter(Boolean).join("\n");
-  if (location.search) history.replaceState(null, "", "/" + location.hash);
+  const first = location.search;
+  if (first) history.replaceState(null, "", "/" + location.hash);
   begin2();
   begin3();
   beginKeys();
@@ -4717,16 +4750,16 @@ async function main() {
   } catch (e3) {
     if (link.value === "up") toast(explain(e3), void 0, void 0, true);
   }
-  if (invite) go("add", invite.replace(/^web\+/, ""));
-  if (text) {
-    toast(t3("sharedText"));
-    const stop = open.subscribe((id) => {
-      if (id) setTimeout(() => {
-        insert(text);
-        stop();
-      }, 300);
-    });
-  }
+  take2(first);
+  let told2 = first !== "";
+  window.launchQueue?.setConsumer((launch) => {
+    const search = launch.targetURL ? new URL(launch.targetURL).search : "";
+    if (told2 && search === first) {
+      told2 = false;
+      return;
+    }
+    take2(search);
+  });
   const stopWaiting = loaded.subscribe((there) => {
     if (there) requestAnimationFrame(() => {
       performance.mark("usable");

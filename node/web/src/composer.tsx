@@ -15,6 +15,9 @@ import type { Chat, Message } from "./words";
 export const replying = signal<Message | null>(null);
 export const editing = signal<Message | null>(null);
 
+// given is a text that is to stand in the composer of a conversation once that is open, beside what is there.
+export const given = signal<{ with: string; text: string } | null>(null);
+
 const maxBytes = 16384;
 const sizeOf = (text: string) => new TextEncoder().encode(text).length;
 
@@ -76,6 +79,13 @@ export function Composer({ c }: { c: Chat }) {
 		const m = editing.value;
 		if (m?.with === id) { stash.current = text.value; text.value = m.text ?? ""; const a = area(); if (a) { a.value = text.value; a.focus(); a.setSelectionRange(a.value.length, a.value.length); } }
 	}, [editing.value]);
+	useLayoutEffect(() => {
+		const g = given.value, a = area();
+		if (g?.with !== id || !a) return;
+		given.value = null;
+		a.setSelectionRange(a.value.length, a.value.length);
+		insert((a.value && !a.value.endsWith("\n") ? "\n" : "") + g.text);
+	}, [given.value]);
 	useLayoutEffect(() => {
 		const a = area();
 		if (!a) return;

@@ -4,7 +4,6 @@ import { useSignal } from "@preact/signals";
 import { begin as beginSession, link, session } from "./api";
 import { ContactPane } from "./contact";
 import { Conversation } from "./conversation";
-import { insert } from "./composer";
 import { Door, Down, First, Locked, Start, Trouble } from "./first";
 import { Leave } from "./format";
 import { beginKeys, openable, switching } from "./keys";
@@ -13,6 +12,7 @@ import { beginNotices } from "./notify";
 import { Avatar, Dialog, Empty, Name, Toasts } from "./parts";
 import { Add, Invites } from "./people";
 import { Settings } from "./settings";
+import { Share, shared } from "./share";
 import { accounts, begin, explain, failure, go, loaded, me, open, place, stay, toast } from "./state";
 import { begin as beginThread } from "./thread";
 import { t } from "./tongue";
@@ -52,23 +52,37 @@ function Page() {
 	</div>;
 }
 
-function App() { return <><Page /><Switcher /><Leave /><Toasts /></>; }
+function App() { return <><Page /><Switcher /><Share /><Leave /><Toasts /></>; }
 
 // Trusted Types: the one text that is ever used as code is the name of the service worker.
 const policy = (window as any).trustedTypes?.createPolicy("linnet", { createScriptURL: (u: string) => { if (u !== "/sw.js") throw new TypeError("no"); return u; } });
 
+// take shows what a link or another program brought: an invite in the screen where it can be added, or a text for which a
+// conversation is to be chosen. Neither is done by itself, and neither stays in the address.
+function take(search: string) {
+	const brought = new URLSearchParams(search), invite = brought.get("add");
+	if (invite) go("add", invite.replace(/^web\+/, "").slice(0, 4096));
+	const said = [...new Set(["title", "text", "url"].map(k => brought.get(k)?.trim() ?? ""))].filter(Boolean);
+	if (said.length) shared.value = said.join("\n").slice(0, 16384);
+}
+
 async function main() {
-	// What a link or another program brought: an invite, or a text to be said. It does not stay in the address.
-	const brought = new URLSearchParams(location.search), invite = brought.get("add"), text = [brought.get("title"), brought.get("text"), brought.get("url")].filter(Boolean).join("\n");
-	if (location.search) history.replaceState(null, "", "/" + location.hash);
+	const first = location.search;
+	if (first) history.replaceState(null, "", "/" + location.hash);
 	begin();
 	beginThread();
 	beginKeys();
 	beginNotices();
 	render(<App />, document.getElementById("app")!);
 	try { await beginSession(); } catch (e) { if (link.value === "up") toast(explain(e), undefined, undefined, true); }
-	if (invite) go("add", invite.replace(/^web\+/, ""));
-	if (text) { toast(t("sharedText")); const stop = open.subscribe(id => { if (id) setTimeout(() => { insert(text); stop(); }, 300); }); }
+	take(first);
+	// A window that is open already is not loaded anew: it is told. Of the first launch, it is told what it knows.
+	let told = first !== "";
+	(window as any).launchQueue?.setConsumer((launch: { targetURL?: string }) => {
+		const search = launch.targetURL ? new URL(launch.targetURL).search : "";
+		if (told && search === first) { told = false; return; }
+		take(search);
+	});
 	const stopWaiting = loaded.subscribe(there => { // drawn, with what can be done
 		if (there) requestAnimationFrame(() => { performance.mark("usable"); stopWaiting(); });
 	});
