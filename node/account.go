@@ -39,6 +39,8 @@ type selfBody struct {
 	Hours          uint64           `cbor:"17,keyasint,omitempty"` // how many hours the node ran
 	Seals          []ownSeal        `cbor:"16,keyasint,omitempty" max:"4"`
 	Former         []formerKey      `cbor:"18,keyasint,omitempty" max:"4"`
+	Picture        [32]byte         `cbor:"19,keyasint,omitempty"` // its hash; zero: none
+	Pictured       chat.Time        `cbor:"20,keyasint,omitempty"` // when it was set, or taken away; zero: there never was one
 	Unknown        identity.Unknown `cbor:"-"`
 }
 

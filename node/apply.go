@@ -65,6 +65,8 @@ func (t *turn) apply(c *contact, m *chat.Message, from chat.Author) error {
 	switch m.Kind {
 	case chat.KindProfile:
 		t.takeProfile(c, m, from)
+	case chat.KindAvatar:
+		t.takePicture(c, m, from)
 	case chat.KindSignal:
 		if from != (chat.Author{Account: t.n.me, Device: t.n.number}) {
 			return t.takeSignal(c, m, from)
@@ -203,7 +205,7 @@ func (t *turn) befriend(c *contact) error {
 	if err := t.changed(c); err != nil {
 		return err
 	}
-	return t.tellProfile(c)
+	return t.introduce(c)
 }
 
 // takeView gives a clone of a contact another view: what waits for devices that are gone is given up, and what waits for

@@ -137,7 +137,12 @@ func (k *keeping) account() error {
 	}); err != nil {
 		return err
 	}
+	image, err := k.picture(k.me)
+	if err != nil {
+		return err
+	}
 	return k.put(&backup.Account{
+		Picture: image, Pictured: s.Pictured,
 		Relays:  relays,
 		Account: k.me, Device: s.number, Manifest: s.view.Manifest().AppendTo(nil), Discovery: s.discovery.Public(),
 		Name: s.Name, About: s.About, Profile: s.Profile,
@@ -151,8 +156,21 @@ func (k *keeping) contacts() error {
 			return err
 		}
 		k.known[c.account] = true
-		return k.put(c.backup())
+		b := c.backup()
+		if b.Picture, err = k.picture(c.account); err != nil {
+			return err
+		}
+		return k.put(b)
 	})
+}
+
+// picture returns the picture of an account, nil if it has none.
+func (k *keeping) picture(a identity.Account) ([]byte, error) {
+	b, err := k.from.Get(vault.Setting, pictureKey(a))
+	if errors.Is(err, vault.ErrNotFound) {
+		return nil, nil
+	}
+	return b, err
 }
 
 // backup returns a contact as a backup has it.
@@ -160,7 +178,7 @@ func (c *contact) backup() *backup.Contact {
 	b := &backup.Contact{
 		Account: c.account, Discovery: c.Discovery, State: uint8(c.State), Before: uint8(c.Before), Name: c.Name, About: c.About,
 		NameTime: c.NameTime, NameID: c.NameID, Alias: c.Alias, Verified: c.Verified, Since: c.Since, Changed: c.Changed,
-		Told: c.Told, Waiting: c.Waiting, Asked: c.Asked,
+		Told: c.Told, Waiting: c.Waiting, Asked: c.Asked, Pictured: c.Pictured, PictureID: c.PictureID,
 	}
 	if m := c.view.Manifest(); m != nil {
 		b.Manifest = m.AppendTo(nil)

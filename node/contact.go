@@ -111,7 +111,8 @@ type Contact struct {
 	Name     string // as the account calls itself
 	About    string
 	Alias    string // as its contact calls it
-	Verified bool   // their owners compared the safety number
+	Picture  PictureHash
+	Verified bool // their owners compared the safety number
 	Since    time.Time
 	Devices  []uint8 // active, by the newest manifest that is known
 }
@@ -119,7 +120,7 @@ type Contact struct {
 func (c *contact) show() Contact {
 	out := Contact{
 		Account: c.account, Address: Address{Account: c.account, Discovery: c.Discovery}, State: c.State,
-		Name: c.Name, About: c.About, Alias: c.Alias, Verified: c.Verified, Since: time.UnixMilli(int64(c.Since)),
+		Name: c.Name, About: c.About, Alias: c.Alias, Picture: c.Picture, Verified: c.Verified, Since: time.UnixMilli(int64(c.Since)),
 	}
 	for _, d := range c.view.Devices() {
 		out.Devices = append(out.Devices, d.Number())
@@ -222,7 +223,7 @@ func (t *turn) accept(c *contact) error {
 	if err := t.signal(c, &signal{Accepted: true}); err != nil {
 		return err
 	}
-	return t.tellProfile(c)
+	return t.introduce(c)
 }
 
 // Block takes nothing more from an account, and does not tell it. What waits for it fails.
@@ -286,6 +287,7 @@ func (t *turn) removeContact(c *contact) {
 		return nil
 	}))
 	t.remove(vault.Setting, choicesKey(c.conversation()))
+	t.remove(vault.Setting, pictureKey(c.account))
 	t.tell(Event{Kind: EventContact, Account: c.account})
 	t.after(t.n.tidyUp)
 	t.after(func() { t.n.letGo(c.account) })

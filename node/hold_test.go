@@ -34,6 +34,7 @@ import (
 // held is two people who do not know each other.
 type held struct {
 	t        *testing.T
+	network  *p2ptest.Net
 	ada, ben *person
 }
 
@@ -44,7 +45,7 @@ func hold(t *testing.T, f func(*held)) {
 		time.Sleep(time.Until(time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC)))
 		network := p2ptest.New(1)
 		t.Cleanup(network.Close)
-		f(&held{t, start(t, network, "Ada", vault.Config{}), start(t, network, "Ben", vault.Config{})})
+		f(&held{t, network, start(t, network, "Ada", vault.Config{}), start(t, network, "Ben", vault.Config{})})
 	})
 }
 

@@ -191,6 +191,8 @@ type Node struct {
 	running  atomic.Bool
 	stop     chan struct{} // closed when Run ends
 
+	picturing sync.Mutex // held while a picture is made
+
 	republish chan struct{} // buffered
 	tidy      chan struct{} // buffered: a contact changed, see reconcile
 }
@@ -265,6 +267,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error {
 		n.readNewer(work)
 		n.tellProfiles()
+		n.tellPictures()
 		return nil
 	})
 	<-ctx.Done()

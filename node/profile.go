@@ -26,7 +26,7 @@ func (n *Node) SetProfile(ctx context.Context, name, about string) error {
 func (t *turn) tellProfile(c *contact) error {
 	s := t.getSelf()
 	_, err := t.say(c, s.Profile-1, 0, func(m *chat.Message) {
-		m.Kind, m.Profile = chat.KindProfile, &chat.Profile{Name: s.Name, About: s.About}
+		m.Kind, m.Profile = chat.KindProfile, &chat.Profile{Name: s.Name, About: s.About, Avatar: s.Picture}
 	})
 	if c = t.contact(c.account); err == nil && c.Told != s.Profile {
 		c = c.clone()
@@ -34,6 +34,14 @@ func (t *turn) tellProfile(c *contact) error {
 		t.putContact(c)
 	}
 	return err
+}
+
+// introduce tells a new contact how this account is called, and how it looks.
+func (t *turn) introduce(c *contact) error {
+	if err := t.tellProfile(c); err != nil || t.getSelf().Picture == (PictureHash{}) {
+		return err
+	}
+	return t.tellPicture(t.contact(c.account))
 }
 
 // tellProfiles tells the contacts that do not know it how this account is called now.

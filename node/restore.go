@@ -11,6 +11,7 @@ import (
 	"github.com/linnetmesh/linnet/crypto/identity"
 	"github.com/linnetmesh/linnet/node/backup"
 	"github.com/linnetmesh/linnet/node/chat"
+	"github.com/linnetmesh/linnet/node/picture"
 	"github.com/linnetmesh/linnet/node/vault"
 )
 
@@ -119,6 +120,10 @@ func (x *restoring) begin(r *backup.Reader, seed identity.Seed) error {
 	s.setRoot(seed, root+1)
 	s.leave(former, x.now)
 	s.Name, s.About, s.Profile = a.Name, a.About, a.Profile
+	if s.Picture, err = x.picture(x.me, a.Picture); err != nil {
+		return err
+	}
+	s.Pictured = a.Pictured      // contacts are told anew: what waited for them is not in the backup
 	for i, p := range a.Relays { // with boxes of its own: those of the old device are read by nobody any more
 		r := &ownRelay{key: p.Key, relayBody: relayBody{State: RelayAllowed, Addrs: p.Addrs, Since: millisOf(x.now), Invited: p.Invited}}
 		if i < MaxRelays {
@@ -227,11 +232,28 @@ func (x *restoring) contact(b *backup.Contact) error {
 	for _, p := range b.Peers {
 		c.Hints = append(c.Hints, invitePeer{Key: p.Key, Addrs: p.Addrs, Box: p.Box, Token: p.Token})
 	}
+	if c.Picture, err = x.picture(c.account, b.Picture); err != nil {
+		return err
+	}
+	c.Pictured, c.PictureID = b.Pictured, b.PictureID
 	x.known[c.account] = true
 	if err := c.store(x.v, x.batch); err != nil {
 		return err
 	}
 	return x.greet(c)
+}
+
+// picture stores the picture of an account, and returns its hash. A file is as hostile as what comes: what cannot be read is
+// as if there were none.
+func (x *restoring) picture(a identity.Account, image []byte) (PictureHash, error) {
+	if len(image) == 0 {
+		return PictureHash{}, nil
+	}
+	image, err := picture.Renew(image)
+	if err != nil {
+		return PictureHash{}, nil //nolint:nilerr // a picture is not worth a restore
+	}
+	return pictureHash(image), x.batch.Put(vault.Setting, pictureKey(a), image)
 }
 
 // greet queues what opens a session with each device of a contact: who this is now, and where.

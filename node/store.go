@@ -30,6 +30,7 @@ import (
 //	Setting   'c' ‖ conversation (32)              clock (8)
 //	          'p' ‖ conversation (32)              choicesBody
 //	          'q'                                  privacyBody
+//	          'a' ‖ account (32)                   the account's picture: JPEG, 256 × 256
 //	          'n' ‖ account (32) ‖ device ‖ hash   a plaintext that needs a newer Linnet
 const (
 	maxStored  = 256 << 10
@@ -143,6 +144,10 @@ type contactBody struct {
 	Told      chat.Time                 `cbor:"19,keyasint,omitempty"`         // of the own profile that it was told
 	Changed   uint64                    `cbor:"20,keyasint,omitempty"`         // when its owner changed it, on any device, ms
 	Hints     []invitePeer              `cbor:"21,keyasint,omitempty" max:"4"` // of the invite, until it is found
+	Picture   [32]byte                  `cbor:"22,keyasint,omitempty"`         // hash of it, as it is kept; zero: none
+	Pictured  chat.Time                 `cbor:"23,keyasint,omitempty"`
+	PictureID chat.ID                   `cbor:"24,keyasint,omitempty"`
+	Shown     chat.Time                 `cbor:"25,keyasint,omitempty"` // of the own picture that it was told
 	Unknown   identity.Unknown          `cbor:"-"`
 }
 

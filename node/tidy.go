@@ -170,6 +170,11 @@ func (t *turn) giveUpPost(p *post, why string) error {
 // each does something for all contacts of which it is true, a few in each operation, in the background. What is lost when
 // the node stops meanwhile must come about in another way.
 func (n *Node) each(which func(*contact) bool, what func(*turn, *contact) error) {
+	n.some(chunk, which, what)
+}
+
+// some is each with a bound of how many contacts one operation is for.
+func (n *Node) some(most int, which func(*contact) bool, what func(*turn, *contact) error) {
 	n.couriers.background(func(ctx context.Context) {
 		n.shared.mu.RLock()
 		var accounts []identity.Account
@@ -179,7 +184,7 @@ func (n *Node) each(which func(*contact) bool, what func(*turn, *contact) error)
 			}
 		}
 		n.shared.mu.RUnlock()
-		for some := range slices.Chunk(accounts, chunk) {
+		for some := range slices.Chunk(accounts, most) {
 			err := n.run(ctx, func(t *turn) error {
 				for _, a := range some {
 					if c := t.contact(a); c != nil && which(c) {

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/linnetmesh/linnet/node"
 	"github.com/linnetmesh/linnet/node/api"
 )
 
@@ -168,13 +170,59 @@ func newProfile() *cobra.Command {
 				return err
 			}
 		}
+		switch file := t.text("picture"); {
+		case t.flags.Flags().Changed("picture") && file == "":
+			a, err = api.DropPicture.Call(ctx, t.Client, t.at())
+		case file != "":
+			in := api.InPicture{InAccount: t.at()}
+			if in.Body.Image, err = readPicture(file); err == nil {
+				a, err = api.SetPicture.Call(ctx, t.Client, in)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if file := t.text("save-picture"); file != "" {
+			p, err := api.GetPicture.Call(ctx, t.Client, t.at())
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(file, p.Image, 0o600); err != nil {
+				return fmt.Errorf("saving the picture: %w", err)
+			}
+		}
 		return t.say(a, func(w io.Writer) {
-			fmt.Fprintf(w, "name   %s\nabout  %s\n", line1(a.Display), line1(a.About))
+			picture := "none"
+			if a.Picture != "" {
+				picture = a.Picture[:8]
+			}
+			fmt.Fprintf(w, "name     %s\nabout    %s\npicture  %s\n", line1(a.Display), line1(a.About), picture)
 		})
 	})
 	c.Flags().String("name", "", "how contacts see you")
 	c.Flags().String("about", "", "a line about you")
+	c.Flags().String("picture", "", "JPEG, PNG or WebP whose middle contacts see; '' takes it away")
+	c.Flags().String("save-picture", "", "write your picture to this file, a JPEG")
 	return c
+}
+
+// readPicture reads a file of at most node.MaxPictureFile bytes.
+func readPicture(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the picture: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, node.MaxPictureFile+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading the picture: %w", err)
+	case len(b) > node.MaxPictureFile:
+		return nil, api.Explain(node.ErrPictureLarge)
+	case len(b) < 4:
+		return nil, api.Explain(node.ErrPicture)
+	}
+	return b, nil
 }
 
 func newWords() *cobra.Command {

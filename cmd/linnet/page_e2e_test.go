@@ -5,6 +5,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"net"
 	"os"
 	"os/exec"
@@ -91,15 +96,35 @@ func (d *pageDaemon) link() string {
 }
 
 // begin makes an account in the page, as somebody does who never saw it.
-func (d *pageDaemon) begin(p *webtest.Person, name string) *webtest.Tab {
+func (d *pageDaemon) begin(p *webtest.Person, name string, pictures ...string) *webtest.Tab {
 	d.t.Helper()
 	tab := p.Open(d.link())
 	tab.Has("h1", "Welcome to Linnet")
 	tab.Until(`document.activeElement.id === "first-name"`)
+	for _, file := range pictures {
+		tab.Choose(".pick input", file)
+		tab.Has(".dialog h2", "Your picture")
+		tab.Click(".dialog .main", "Use")
+		tab.Until(`document.querySelector(".pick img")?.naturalWidth === 256`)
+		tab.Click("#first-name")
+	}
 	tab.Type(name)
 	tab.Press("Enter")
 	tab.Has("h1", "Hello, "+name)
 	return tab
+}
+
+// pagePicture writes a picture of a colour that is no square, larger than what is sent.
+func pagePicture(t testing.TB, c color.Color) string {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, 900, 600))
+	draw.Draw(img, img.Bounds(), image.NewUniform(c), image.Point{}, draw.Src)
+	var b bytes.Buffer
+	path := filepath.Join(t.TempDir(), "me.png")
+	if err := errors.Join(png.Encode(&b, img), os.WriteFile(path, b.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // pageRelay is a real linnet-relay.
@@ -191,7 +216,7 @@ func TestPage(t *testing.T) {
 	ada, ben := newPageDaemon(t), newPageDaemon(t)
 	browser := webtest.Start(t)
 	hers, his := browser.Person(), browser.Person()
-	a, b := ada.begin(hers, "Ada"), ben.begin(his, "Ben")
+	a, b := ada.begin(hers, "Ada"), ben.begin(his, "Ben", pagePicture(t, color.RGBA{200, 30, 30, 255}))
 	for _, tab := range []*webtest.Tab{a, b} {
 		tab.Forgive("ERR_CONNECTION") // while a daemon is down
 		tab.Forgive("ERR_INCOMPLETE_CHUNKED_ENCODING")
@@ -219,6 +244,26 @@ func TestPage(t *testing.T) {
 	b.Until(`document.querySelector(".message .text a").href === "https://example.org/x?y=1"`)
 	b.Until(`document.querySelector(".message.own .ticks.read")`)
 	a.Until(`document.querySelector(".message.own .ticks.read")`)
+
+	// She sees the picture that he chose at first, in the list, above the conversation, and beside it; and he hers, which she
+	// cuts with the keyboard, and takes away again.
+	const red = `(s => { const x = document.querySelector(s + " .avatar img"); if (!x?.naturalWidth) return 0; const c = document.createElement("canvas").getContext("2d"); c.drawImage(x, 0, 0); return c.getImageData(128, 128, 1, 1).data[0]; })`
+	a.Until(red + `(".chat") > 180 && ` + red + `(".who") > 180`)
+	a.Click(".who")
+	a.Until(red + `(".pane .portrait") > 180`)
+	a.Eval(`location.hash = "#/settings/profile"; 0`)
+	a.Choose(".pick input", pagePicture(t, color.RGBA{90, 30, 200, 255}))
+	a.Until(`document.querySelector(".cutter canvas")?.getContext("2d").getImageData(128, 128, 1, 1).data[3] === 255`)
+	a.Until(`(document.querySelector(".cutter canvas").focus(), document.activeElement.matches("canvas"))`)
+	a.Press("ArrowLeft", "ArrowLeft")
+	a.Click(".dialog .main", "Use")
+	a.Until(red + `(".column .portrait") < 120 && ` + red + `(".self") < 120`)
+	b.Until(`Math.abs(` + red + `(".who") - 90) < 20`)
+	a.Click(".portrait .link", "Remove")
+	b.Until(`!document.querySelector(".who img") && document.querySelector(".who .avatar").textContent === "A"`)
+	a.Eval(`location.hash = "#/"; 0`)
+	a.Click(".chat a", "Ben")
+	a.Until(`document.activeElement.id === "composer"`)
 
 	// Answer, react, edit, delete.
 	b.ClickRight(".message:not(.own) .meta time")

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -121,6 +124,15 @@ func TestScripts(t *testing.T) {
 						ts.Fatalf("it never printed %s; at last %v:\n%s", args[0], err, ts.ReadFile("stdout"))
 					}
 				}
+			},
+			// png FILE writes a small picture.
+			"png": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 {
+					ts.Fatalf("usage: png file")
+				}
+				var b bytes.Buffer
+				ts.Check(png.Encode(&b, image.NewGray(image.Rect(0, 0, 20, 30))))
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o600))
 			},
 			// field VARIABLE NAME keeps a field of the JSON object that was printed last.
 			"field": func(ts *testscript.TestScript, neg bool, args []string) {

@@ -125,6 +125,7 @@ func (h *house) view(t *tenant) api.Account {
 	}
 	a.ID, a.Address, a.Device = m.Node.Account().String(), m.Node.Address().String(), int(m.Node.Device())
 	a.Display, a.About = m.Node.Name()
+	a.Picture = api.PictureName(m.Node.OwnPicture())
 	for _, d := range m.Node.Devices() {
 		a.Devices = append(a.Devices, int(d))
 	}

@@ -28,6 +28,7 @@ type Account struct {
 	Name    string `json:"name" doc:"local name, for --account"`
 	Display string `json:"display,omitempty" doc:"how contacts see it"`
 	About   string `json:"about,omitempty"`
+	Picture string `json:"picture,omitempty" doc:"names the picture, and changes with it; absent: it has none"`
 	State   string `json:"state" enum:"running,locked,failed" doc:"locked waits for its passphrase"`
 	Problem string `json:"problem,omitempty" doc:"why it failed"`
 	ID      string `json:"id,omitempty" doc:"account key, hex"`
@@ -44,6 +45,7 @@ type Contact struct {
 	Alias    string    `json:"alias,omitempty" doc:"name that this account gave it"`
 	Profile  string    `json:"profile,omitempty" doc:"name that it gave itself"`
 	About    string    `json:"about,omitempty"`
+	Picture  string    `json:"picture,omitempty" doc:"names the picture, and changes with it; absent: it has none"`
 	Address  string    `json:"address"`
 	State    string    `json:"state" enum:"asked,requested,accepted,blocked"`
 	Verified bool      `json:"verified" doc:"the safety number was compared"`

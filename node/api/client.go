@@ -117,7 +117,10 @@ func (c *Client) request(ctx context.Context, method, path string, in reflect.Va
 	fill = func(v reflect.Value) (err error) {
 		for i := range v.NumField() {
 			field, value := v.Type().Field(i), v.Field(i)
-			text := fmt.Sprint(value.Interface())
+			text := ""
+			if field.Name != "Body" && !field.Anonymous {
+				text = fmt.Sprint(value.Interface())
+			}
 			if at, ok := value.Interface().(time.Time); ok {
 				text = at.Format(time.RFC3339Nano)
 			}

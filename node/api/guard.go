@@ -7,15 +7,20 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/linnetmesh/linnet/node"
 )
 
 // Bounds of what a caller may send, and how many may call at once.
 const (
-	maxBody     = 128 << 10
-	maxHeader   = 16 << 10
-	maxCalls    = 256
-	maxWatchers = 128
-	maxFiles    = 2
+	maxBody = 128 << 10
+	// maxPictureBody is for setPicture: node.MaxPictureFile in base64, and what is around it.
+	maxPictureBody = node.MaxPictureFile/3*4 + 4<<10
+	picturePath    = "/picture"
+	maxHeader      = 16 << 10
+	maxCalls       = 256
+	maxWatchers    = 128
+	maxFiles       = 2
 )
 
 // caller is who makes a call: what its token allows.
@@ -136,8 +141,12 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if r.ContentLength > maxBody {
-			refuse(w, problem(http.StatusRequestEntityTooLarge, CodeLarge, "", "a body may have %d bytes", maxBody))
+		most := int64(maxBody)
+		if r.Method == put && strings.HasSuffix(r.URL.Path, picturePath) {
+			most = maxPictureBody
+		}
+		if r.ContentLength > most {
+			refuse(w, problem(http.StatusRequestEntityTooLarge, CodeLarge, "", "a body may have %d bytes", most))
 			return
 		}
 		if r.ContentLength != 0 {
@@ -146,7 +155,7 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 				return
 			}
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -15,6 +15,7 @@ type Operation[In, Out any] struct {
 	Scope   Scope
 	Verb    string // of the command that makes the call, such as "send"; empty if Why says why there is none
 	Why     string
+	Body    int64 // bytes that a body has at most; 0: maxBody
 }
 
 // Described is an Operation without its types, for tests and documents.

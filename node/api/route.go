@@ -44,6 +44,14 @@ func (s *Server) routes() {
 	s.messageRoutes()
 }
 
+// changed tells who watches that an account looks different.
+func (s *Server) changed() { s.ring.add(Event{Type: "account", Time: time.Now()}) }
+
+// viewPicture shows a picture, which this node has encoded, and nobody else.
+func viewPicture(image []byte, err error) (*Picture, error) {
+	return &Picture{Name: PictureName(sha256.Sum256(image)), Type: "image/jpeg", Image: image}, err
+}
+
 // done and value make what handlers return of what methods do.
 func done(err error) (*Done, error) { return &Done{err == nil}, err }
 
@@ -129,7 +137,44 @@ func (s *Server) accountRoutes() {
 		if err := a.SetProfile(ctx, in.Body.Display, in.Body.About); err != nil {
 			return nil, err
 		}
+		s.changed()
 		return account(ctx, a.name)
+	})
+	picture := func(ctx context.Context, name string, file []byte) (*Account, error) {
+		a, err := s.in(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := a.SetPicture(ctx, file); err != nil {
+			return nil, err
+		}
+		s.changed()
+		return account(ctx, a.name)
+	}
+	handle(s, SetPicture, func(ctx context.Context, in *InPicture) (*Account, error) {
+		if len(in.Body.Image) == 0 {
+			return nil, node.ErrPicture
+		}
+		return picture(ctx, in.Account, in.Body.Image)
+	})
+	handle(s, DropPicture, func(ctx context.Context, in *InAccount) (*Account, error) { return picture(ctx, in.Account, nil) })
+	handle(s, GetPicture, func(ctx context.Context, in *InAccount) (*Picture, error) {
+		a, err := s.in(ctx, in.Account)
+		if err != nil {
+			return nil, err
+		}
+		return viewPicture(a.Picture(a.Account()))
+	})
+	handle(s, ContactPicture, func(ctx context.Context, in *InContact) (*Picture, error) {
+		a, err := s.in(ctx, in.Account)
+		if err != nil {
+			return nil, err
+		}
+		c, err := a.contact(in.Contact)
+		if err != nil {
+			return nil, err
+		}
+		return viewPicture(a.Picture(c.Account))
 	})
 	handle(s, GetWords, func(ctx context.Context, in *InAccount) (*Words, error) {
 		a, err := s.in(ctx, in.Account)

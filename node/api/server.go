@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // for openapi.json
 	"encoding/json"
@@ -111,7 +112,7 @@ type answer[Out any] struct{ Body Out }
 func handle[In, Out any](s *Server, o *Operation[In, Out], do func(context.Context, *In) (*Out, error)) {
 	s.all = append(s.all, o.describe())
 	huma.Register(s.api, huma.Operation{
-		OperationID: o.Name, Method: o.Method, Path: o.Path, Summary: o.Summary, MaxBodyBytes: maxBody,
+		OperationID: o.Name, Method: o.Method, Path: o.Path, Summary: o.Summary, MaxBodyBytes: cmp.Or(o.Body, maxBody),
 		DefaultStatus: http.StatusOK, Security: []map[string][]string{{"token": {string(o.Scope)}}},
 	}, func(ctx context.Context, in *In) (*answer[Out], error) {
 		c := callerOf(ctx)

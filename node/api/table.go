@@ -75,6 +75,13 @@ type (
 			About   string `json:"about,omitempty" maxLength:"512"`
 		}
 	}
+	// InPicture gives an account a picture.
+	InPicture struct {
+		InAccount
+		Body struct {
+			Image []byte `json:"image" minLength:"4" maxLength:"11184812" doc:"a JPEG, PNG or WebP, at most 8 MiB and 24 megapixels: its middle is shown, and what it says besides the pixels goes nowhere"`
+		}
+	}
 	// InConfirmWords shows that the owner has the words.
 	InConfirmWords struct {
 		InAccount
@@ -360,6 +367,12 @@ type (
 		Code    string `json:"code"`
 		Seconds int    `json:"seconds" doc:"how long it is good"`
 	}
+	// Picture is how an account looks.
+	Picture struct {
+		Name  string `json:"name" doc:"as accounts and contacts have it"`
+		Type  string `json:"type" enum:"image/jpeg"`
+		Image []byte `json:"image" doc:"256 × 256 pixels, at most 48 KiB, encoded by this node"`
+	}
 	// Words are the 24 words of an account.
 	Words struct {
 		Words []string `json:"words"`
@@ -394,6 +407,9 @@ var (
 	Unlock         = &Operation[InUnlock, Account]{Name: "unlock", Method: post, Path: "/v1/accounts/{account}/unlock", Scope: Admin, Verb: "account", Summary: "Open a locked account, and run it"}
 	SetPassphrase  = &Operation[InPassphrase, Done]{Name: "setPassphrase", Method: put, Path: "/v1/accounts/{account}/passphrase", Scope: Admin, Verb: "account", Summary: "Change the passphrase of the store"}
 	SetProfile     = &Operation[InProfile, Account]{Name: "setProfile", Method: put, Path: "/v1/accounts/{account}/profile", Scope: Admin, Verb: "profile", Summary: "Say how the account is called"}
+	SetPicture     = &Operation[InPicture, Account]{Name: "setPicture", Method: put, Path: "/v1/accounts/{account}" + picturePath, Body: maxPictureBody, Scope: Admin, Verb: "profile", Summary: "Say how the account looks"}
+	DropPicture    = &Operation[InAccount, Account]{Name: "dropPicture", Method: del, Path: "/v1/accounts/{account}" + picturePath, Scope: Admin, Verb: "profile", Summary: "Take the account's picture away"}
+	GetPicture     = &Operation[InAccount, Picture]{Name: "picture", Method: get, Path: "/v1/accounts/{account}" + picturePath, Scope: Read, Verb: "profile", Summary: "Show the account's picture"}
 	GetWords       = &Operation[InAccount, Words]{Name: "words", Method: get, Path: "/v1/accounts/{account}/words", Scope: Admin, Verb: "words", Summary: "Show the 24 words, until they are confirmed"}
 	ConfirmWords   = &Operation[InConfirmWords, Done]{Name: "confirmWords", Method: post, Path: "/v1/accounts/{account}/words", Scope: Admin, Verb: "words", Summary: "Confirm the words, and erase the seed"}
 	ListInvites    = &Operation[InAccount, Invites]{Name: "listInvites", Method: get, Path: "/v1/accounts/{account}/invites", Scope: Admin, Verb: "invite", Summary: "List invites that are still good"}
@@ -406,6 +422,7 @@ var (
 	ListContacts   = &Operation[InContacts, Contacts]{Name: "listContacts", Method: get, Path: "/v1/accounts/{account}/contacts", Scope: Read, Verb: "contacts", Summary: "List contacts and requests"}
 	AddContact     = &Operation[InAdd, Contact]{Name: "addContact", Method: post, Path: "/v1/accounts/{account}/contacts", Scope: Admin, Verb: "add", Summary: "Add a contact by invite or address"}
 	GetContact     = &Operation[InContact, Contact]{Name: "contact", Method: get, Path: "/v1/accounts/{account}/contacts/{contact}", Scope: Read, Verb: "verify", Summary: "Tell of a contact, with the safety number"}
+	ContactPicture = &Operation[InContact, Picture]{Name: "contactPicture", Method: get, Path: "/v1/accounts/{account}/contacts/{contact}" + picturePath, Scope: Read, Why: "a terminal shows no pictures", Summary: "Show a contact's picture"}
 	ChangeContact  = &Operation[InChangeContact, Contact]{Name: "changeContact", Method: patch, Path: "/v1/accounts/{account}/contacts/{contact}", Scope: Admin, Verb: "block", Summary: "Give an alias, verify, block or unblock"}
 	AcceptRequest  = &Operation[InContact, Contact]{Name: "acceptRequest", Method: post, Path: "/v1/accounts/{account}/contacts/{contact}/accept", Scope: Admin, Verb: "requests", Summary: "Accept who asks to become a contact"}
 	RemoveContact  = &Operation[InContact, Done]{Name: "removeContact", Method: del, Path: "/v1/accounts/{account}/contacts/{contact}", Scope: Admin, Verb: "contacts", Summary: "Forget a contact and its conversation, or turn a request down"}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/hex"
 	"net/http"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func (a *at) nameOf(id node.Account) string {
 
 func (a *at) viewContact(c *node.Contact) Contact {
 	out := Contact{
-		ID: c.Account.String(), Name: shownName(c), Alias: c.Alias, Profile: c.Name, About: c.About,
+		ID: c.Account.String(), Name: shownName(c), Alias: c.Alias, Profile: c.Name, About: c.About, Picture: PictureName(c.Picture),
 		Address: c.Address.String(), State: c.State.String(), Verified: c.Verified, Since: c.Since,
 	}
 	for _, d := range c.Devices {
@@ -46,6 +47,14 @@ func (a *at) viewContact(c *node.Contact) Contact {
 		out.Awake = out.Awake || awake == c.Account
 	}
 	return out
+}
+
+// PictureName is what an account's picture is named by: empty if it has none.
+func PictureName(h node.PictureHash) string {
+	if h == (node.PictureHash{}) {
+		return ""
+	}
+	return hex.EncodeToString(h[:16])
 }
 
 func ptr(t time.Time) *time.Time {

@@ -78,6 +78,8 @@ type Account struct {
 	About     string                `cbor:"6,keyasint,omitempty" max:"512"`
 	Profile   chat.Time             `cbor:"7,keyasint,omitempty"` // when name and about were set
 	Relays    []Peer                `cbor:"8,keyasint,omitempty" max:"16"`
+	Picture   []byte                `cbor:"9,keyasint,omitempty" max:"49152"` // a JPEG
+	Pictured  chat.Time             `cbor:"10,keyasint,omitempty"`            // when it was set
 	Unknown   identity.Unknown      `cbor:"-"`
 }
 
@@ -102,6 +104,9 @@ type Contact struct {
 	Asked     uint32                `cbor:"17,keyasint,omitempty"`
 	Sites     []Site                `cbor:"18,keyasint,omitempty" max:"8"`
 	Peers     []Peer                `cbor:"19,keyasint,omitempty" max:"4"` // of the invite with which it was asked
+	Picture   []byte                `cbor:"20,keyasint,omitempty" max:"49152"`
+	Pictured  chat.Time             `cbor:"21,keyasint,omitempty"`
+	PictureID chat.ID               `cbor:"22,keyasint,omitempty"`
 	Unknown   identity.Unknown      `cbor:"-"`
 }
 

@@ -3,9 +3,13 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -29,10 +33,35 @@ var screens = flag.String("screens", "", "write pictures of every screen into th
 type stage struct {
 	messages map[string][]api.Message // by contact, the oldest first
 	events   chan api.Event           // what is told to who watches
+	fresh    bool                     // there is no account yet
 
 	mu    sync.Mutex
 	chats []api.Chat
 	done  []string // what was called to change something, as method and path
+}
+
+// face is a picture of somebody: a head before a sky, in colours of their own.
+func face(n int) api.Picture {
+	img := image.NewRGBA(image.Rect(0, 0, 256, 256))
+	sky, skin := color.RGBA{byte(90 + 40*n%120), byte(150 + 25*n%80), 215, 255}, color.RGBA{byte(224 - 37*n%110), byte(172 - 31*n%90), byte(134 - 23*n%80), 255}
+	for y := range 256 {
+		for x := range 256 {
+			c := sky
+			c.B -= byte(y / 4)
+			switch dx, dy := x-128, y-110; {
+			case dx*dx/36+dy*dy/52 < 90:
+				c = skin
+			case dx*dx+(y-280)*(y-280) < 100*100:
+				c = color.RGBA{byte(60 + 50*n%150), 60, byte(120 + 30*n%100), 255}
+			}
+			img.SetRGBA(x, y, c)
+		}
+	}
+	var out bytes.Buffer
+	if err := jpeg.Encode(&out, img, nil); err != nil {
+		panic(err)
+	}
+	return api.Picture{Name: fmt.Sprint("face", n), Type: "image/jpeg", Image: out.Bytes()}
 }
 
 func hexID(n int) string { return fmt.Sprintf("%06x%058d", n*0x31415&0xffffff, n) }
@@ -80,10 +109,14 @@ func newStage() *stage {
 	long := "Aleksandra-Maximiliana von und zu Hohenlohe-Waldenburg-Schillingsfürst the Younger"
 	add := func(n int, name, state string, unread int, texts ...string) *api.Chat {
 		id, age := hexID(n), n
+		picture := ""
+		if n == 1 || n == 4 || n == 8 || n > 20 && n < 90 && n%3 == 0 {
+			picture = face(n).Name
+		}
 		if n >= 5 && n <= 7 { // the hostile ones stand below, where pictures do not show them
 			age += 40
 		}
-		c := api.Chat{With: api.Contact{ID: id, Name: name, Profile: name, State: state, Address: "linnet1" + strings.Repeat("qy8z", 16), Since: now, Devices: []int{1, 2}, Awake: n%2 == 1, Verified: n == 1, Number: strings.TrimSpace(strings.Repeat("20817 55310 94402 ", 4))}, Unread: unread}
+		c := api.Chat{With: api.Contact{ID: id, Name: name, Profile: name, Picture: picture, State: state, Address: "linnet1" + strings.Repeat("qy8z", 16), Since: now, Devices: []int{1, 2}, Awake: n%2 == 1, Verified: n == 1, Number: strings.TrimSpace(strings.Repeat("20817 55310 94402 ", 4))}, Unread: unread}
 		for i, text := range texts {
 			m := api.Message{ID: fmt.Sprintf("%026d", n*1000+i), With: id, Author: id, Name: name, Kind: "text", Text: text, Time: now.Add(-time.Duration(age)*2*time.Hour - time.Duration(len(texts)-i)*time.Minute)}
 			if i%2 == 1 {
@@ -110,7 +143,7 @@ func newStage() *stage {
 		s.chats = append(s.chats, c)
 		return &s.chats[len(s.chats)-1]
 	}
-	add(1, "Ben Okafor", "accepted", 0, "Are you coming on *Saturday*? 🌿", "Yes! I bring the tent.", "Great. The weather looks fine: https://weather.example/mountains", "Perfect", "See you at 8 at the station then. Platform 4, near the `kiosk`.", "I'll be there", "👍", "Shall I bring the stove, too?", "Yes, please", "And the gas?")
+	add(1, "Ben Okafor", "accepted", 0, "Are you coming on *Saturday*? 🌿", "Yes! I bring the tent.", "Great. The weather looks fine: https://weather.example/mountains", "Perfect", "See you at 8 at the station then. Platform 4, near the `kiosk`.", "I'll be there", "👍", "Shall I bring the stove, too?")
 	add(2, long, "accepted", 1000, "Ten thousand unread messages and a very long name")
 	add(3, "Cleo", "accepted", 3, "good night 🌙").Muted = &now
 	add(4, "Zoë 🦊 Fox", "accepted", 0, "😂😂😂", "ok").Pinned = true
@@ -161,8 +194,10 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
 		s.tell(w, r)
+	case r.URL.Path == "/v1/accounts" && s.fresh:
+		put(api.Accounts{Accounts: []api.Account{}})
 	case r.URL.Path == "/v1/accounts":
-		put(api.Accounts{Accounts: []api.Account{{Name: "ada", Display: "Ada Lovelace", About: "Somewhere in the hills", State: "running", ID: hexID(0), Address: "linnet1" + strings.Repeat("qy8z", 16), Device: 1, Devices: []int{1, 2}, Words: true}}})
+		put(api.Accounts{Accounts: []api.Account{{Name: "ada", Display: "Ada Lovelace", About: "Somewhere in the hills", Picture: "face2", State: "running", ID: hexID(0), Address: "linnet1" + strings.Repeat("qy8z", 16), Device: 1, Devices: []int{1, 2}, Words: true}}})
 	case r.URL.Path == "/v1/qr":
 		var in struct{ Text string }
 		_ = json.NewDecoder(r.Body).Decode(&in)
@@ -171,6 +206,12 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		put(api.Status{Version: "v0", Since: time.Now(), Checks: []api.Check{{Name: "mesh", State: "ok", Text: "14 peers"}, {Name: "clock", State: "warn", Text: "41 s behind your peers", Fix: "sudo timedatectl set-ntp true"}}, Accounts: []api.AccountStatus{{Account: api.Account{Name: "ada"}, Peers: 14}}})
 	case r.URL.Path == "/v1/tokens":
 		put(api.Tokens{Tokens: []api.Token{{ID: "a", Name: "page", Page: true, Created: time.Now()}, {ID: "b", Name: "weather bot", Created: time.Now()}}})
+	case strings.HasSuffix(rest, "/picture") && r.Method == http.MethodGet:
+		n := 2
+		if parts[0] == "contacts" {
+			_, _ = fmt.Sscanf(find(parts[1]).With.Picture, "face%d", &n)
+		}
+		put(face(n))
 	case rest == "/chats":
 		s.mu.Lock()
 		put(api.Chats{Chats: s.chats})
@@ -319,6 +360,8 @@ var places = []place{
 	{name: "start", hash: "#/start", shows: ".choices"},
 	{name: "settings", hash: "#/settings", shows: ".settings .row"},
 	{name: "profile", hash: "#/settings/profile", shows: ".column form"},
+	{name: "picture", hash: "#/settings/profile", shows: ".column .pick", do: `const c = document.createElement("canvas"), x = c.getContext("2d"); c.width = 900; c.height = 600; x.fillStyle = "#8fb8de"; x.fillRect(0, 0, 900, 600); x.fillStyle = "#3d6b45"; x.fillRect(0, 420, 900, 180); x.fillStyle = "#e0ac86"; x.beginPath(); x.arc(450, 280, 150, 0, 7); x.fill();
+		const d = new DataTransfer(); d.items.add(new File([await new Promise(done => c.toBlob(done))], "me.png", {type: "image/png"})); document.querySelector(".pick").dispatchEvent(new DragEvent("drop", {bubbles: true, dataTransfer: d}))`, then: ".cutter canvas"},
 	{name: "words", hash: "#/settings/words", shows: ".column .main"},
 	{name: "accounts", hash: "#/settings/accounts", shows: ".column .row"},
 	{name: "devices", hash: "#/settings/devices", shows: ".column .row"},
@@ -368,9 +411,28 @@ func TestScreens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tab := webtest.Start(t).Person().Open(newStage().serve(t) + code)
+	fresh := newStage()
+	fresh.fresh = true
+	base, usual := fresh.serve(t), newStage().serve(t)
+	tab := webtest.Start(t).Person().Open(usual + code)
 	tab.Has(".chat", "Ben")
 	tab.Eval(string(axe) + "; 0")
+	look := func(tab *webtest.Tab, name, scheme string, width int, thoroughly bool) {
+		if *screens != "" {
+			tab.Until(`[...document.images].every(x => x.complete)`)
+			tab.Shot(filepath.Join(*screens, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)))
+		}
+		if wide := tab.Text(`document.documentElement.scrollWidth > innerWidth`); wide == "true" {
+			t.Errorf("%s at %d runs out of the window", name, width)
+		}
+		if !thoroughly {
+			return
+		}
+		found := tab.Text(`axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.filter(v => v.impact === "serious" || v.impact === "critical").map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + " " + n.failureSummary.slice(0, 160)).join(" | ")).join("\n"))`)
+		if found != "" {
+			t.Errorf("%s, %s, %d px: %s", name, scheme, width, found)
+		}
+	}
 	for _, scheme := range []string{"light", "dark"} {
 		tab.Prefer(map[string]string{"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"})
 		for _, width := range []int{390, 1280} {
@@ -378,18 +440,29 @@ func TestScreens(t *testing.T) {
 			for i := range places {
 				p := &places[i]
 				visit(tab, p)
-				if *screens != "" {
-					tab.Shot(filepath.Join(*screens, fmt.Sprintf("%s-%d-%s.png", p.name, width, scheme)))
-				}
-				if wide := tab.Text(`document.documentElement.scrollWidth > innerWidth`); wide == "true" {
-					t.Errorf("%s at %d runs out of the window", p.name, width)
-				}
-				if width == 1280 || p.name == "list" || p.name == "conversation" {
-					found := tab.Text(`axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.filter(v => v.impact === "serious" || v.impact === "critical").map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + " " + n.failureSummary.slice(0, 160)).join(" | ")).join("\n"))`)
-					if found != "" {
-						t.Errorf("%s, %s, %d px: %s", p.name, scheme, width, found)
-					}
-				}
+				look(tab, p.name, scheme, width, width == 1280 || p.name == "list" || p.name == "conversation")
+			}
+		}
+	}
+
+	// What stands before and over all of them: the first run, the door, and what another program shares.
+	for _, p := range []struct{ name, url, shows string }{
+		{"first", base + code, "#first-name"},
+		{"share", usual + "/?title=Mountains&url=https%3A%2F%2Fweather.example%2Fmountains" + code[1:], ".dialog .shared"},
+		{"door", base + "/", ".command"},
+	} {
+		tab := tab
+		if p.name == "door" {
+			tab = webtest.Start(t).Person().Open("about:blank")
+		}
+		tab.Go(p.url)
+		tab.Until(fmt.Sprintf("document.querySelector(%q)", p.shows))
+		tab.Eval(string(axe) + "; 0")
+		for _, scheme := range []string{"light", "dark"} {
+			tab.Prefer(map[string]string{"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"})
+			for _, width := range []int{390, 1280} {
+				tab.Size(width, 800)
+				look(tab, p.name, scheme, width, true)
 			}
 		}
 	}

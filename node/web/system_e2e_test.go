@@ -134,7 +134,12 @@ func TestSystem(t *testing.T) {
 // TestForced looks at the page where the system forces its own colours: what shadows and backgrounds say elsewhere, such as
 // where the focus is, is still to be seen.
 func TestForced(t *testing.T) {
-	tab := webtest.Start(t).Person().Open(newStage().serve(t) + code)
+	s := newStage()
+	ben := s.messages[hexID(1)]
+	failed := ben[len(ben)-1]
+	failed.ID, failed.State, failed.Deliveries, failed.Place = strings.Repeat("9", 26), "failed", nil, failed.Place+"9"
+	s.messages[hexID(1)] = append(ben, failed)
+	tab := webtest.Start(t).Person().Open(s.serve(t) + code)
 	tab.Has(".chat", "Ben")
 	for _, scheme := range []string{"light", "dark"} {
 		tab.Prefer(map[string]string{"forced-colors": "active", "prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"})

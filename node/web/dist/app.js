@@ -1897,7 +1897,16 @@ var en_default = {
   backupDone: "The backup is made",
   passphraseAgain: "Once more",
   passphraseShort: "At least 8 characters",
-  passphraseDiffers: "The two are not the same"
+  passphraseDiffers: "The two are not the same",
+  picture: "Your picture",
+  pictureChoose: "Choose a picture",
+  pictureChange: "Change the picture",
+  pictureRemove: "Remove the picture",
+  pictureOptional: "A picture, if you like",
+  pictureCut: "Drag it, or use the arrow keys, until the circle shows what others are to see. Only this part is sent, without place or camera.",
+  pictureUse: "Use",
+  pictureBad: "This browser cannot read that as a picture.",
+  zoom: "Zoom"
 };
 
 // src/tongue.ts
@@ -2204,6 +2213,138 @@ var markRead = (id) => call("POST", withContact(id, "/read"), {}).catch(() => {
 var history_ = (id, query2, signal2) => call("GET", withContact(id, "/messages?" + query2), void 0, { signal: signal2 });
 var unread = computed(() => chats.value.reduce((n2, c3) => n2 + (c3.archived || c3.muted || c3.with.state === "requested" || c3.with.state === "blocked" ? 0 : c3.unread), 0));
 
+// src/portrait.tsx
+var most = 400;
+var shown = /* @__PURE__ */ new Map();
+function portrait(name, path) {
+  let url = shown.get(name);
+  shown.delete(name);
+  if (!url) {
+    const fresh = url = signal("");
+    call("GET", path).then((p3) => {
+      fresh.value = URL.createObjectURL(new Blob([Uint8Array.from(atob(p3.image), (c3) => c3.charCodeAt(0))], { type: "image/jpeg" }));
+    }, () => {
+      if (shown.get(name) === fresh) shown.delete(name);
+    });
+  }
+  shown.set(name, url);
+  if (shown.size > most) {
+    const [[old, was]] = shown;
+    shown.delete(old);
+    if (was.peek()) URL.revokeObjectURL(was.peek());
+  }
+  return url.value;
+}
+var ownPath = (name = account.value) => "/v1/accounts/" + encodeURIComponent(name) + "/picture";
+var side = 256;
+var clamp = (v3, from, to) => Math.min(Math.max(v3, from), Math.max(from, to));
+function Cut({ file, close, done }) {
+  const canvas = A2(null), picture = useSignal(null), zoom = useSignal(1), centre = useSignal({ x: 0, y: 0 }), drag = A2(null);
+  h2(() => {
+    let gone = false;
+    createImageBitmap(file).then((b2) => {
+      if (gone) {
+        b2.close();
+        return;
+      }
+      centre.value = { x: b2.width / 2, y: b2.height / 2 };
+      picture.value = b2;
+    }, () => {
+      toast(t3("pictureBad"), void 0, void 0, true);
+      close();
+    });
+    return () => {
+      gone = true;
+      picture.value?.close();
+    };
+  }, [file]);
+  const p3 = picture.value, span = p3 ? Math.min(p3.width, p3.height) / zoom.value : 1;
+  const move = (x2, y3) => {
+    if (p3) centre.value = { x: clamp(x2, span / 2, p3.width - span / 2), y: clamp(y3, span / 2, p3.height - span / 2) };
+  };
+  h2(() => {
+    const c3 = canvas.current?.getContext("2d");
+    if (!c3 || !p3) return;
+    const x2 = clamp(centre.value.x, span / 2, p3.width - span / 2), y3 = clamp(centre.value.y, span / 2, p3.height - span / 2);
+    c3.fillStyle = "#fff";
+    c3.fillRect(0, 0, side, side);
+    c3.imageSmoothingQuality = "high";
+    c3.drawImage(p3, x2 - span / 2, y3 - span / 2, span, span, 0, 0, side, side);
+  }, [p3, zoom.value, centre.value]);
+  const widen = (by) => {
+    zoom.value = clamp(zoom.value * by, 1, 8);
+  };
+  const save = () => canvas.current?.toBlob(async (b2) => {
+    if (!b2) return;
+    let text = "";
+    for (const byte of new Uint8Array(await b2.arrayBuffer())) text += String.fromCharCode(byte);
+    close();
+    done(btoa(text));
+  }, "image/jpeg", 0.9);
+  return /* @__PURE__ */ k(Dialog, { title: t3("picture"), close, footer: /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: close }, t3("cancel")), /* @__PURE__ */ k("button", { type: "button", class: "main", disabled: !p3, onClick: save }, t3("pictureUse"))) }, /* @__PURE__ */ k("p", { class: "dim" }, t3("pictureCut")), /* @__PURE__ */ k("div", { class: "cutter" }, /* @__PURE__ */ k(
+    "canvas",
+    {
+      ref: canvas,
+      width: side,
+      height: side,
+      tabIndex: 0,
+      role: "img",
+      "aria-label": t3("picture"),
+      onPointerDown: (e3) => {
+        e3.currentTarget.setPointerCapture(e3.pointerId);
+        drag.current = { x: e3.clientX, y: e3.clientY };
+      },
+      onPointerMove: (e3) => {
+        if (!drag.current || !p3) return;
+        const scale = span / e3.currentTarget.clientWidth;
+        move(centre.value.x - (e3.clientX - drag.current.x) * scale, centre.value.y - (e3.clientY - drag.current.y) * scale);
+        drag.current = { x: e3.clientX, y: e3.clientY };
+      },
+      onPointerUp: () => {
+        drag.current = null;
+      },
+      onPointerCancel: () => {
+        drag.current = null;
+      },
+      onWheel: (e3) => {
+        e3.preventDefault();
+        widen(e3.deltaY < 0 ? 1.1 : 1 / 1.1);
+      },
+      onKeyDown: (e3) => {
+        const step = span / 20, to = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[e3.key];
+        if (to) {
+          e3.preventDefault();
+          move(centre.value.x + to[0], centre.value.y + to[1]);
+        }
+        if (e3.key === "+" || e3.key === "-") {
+          e3.preventDefault();
+          widen(e3.key === "+" ? 1.2 : 1 / 1.2);
+        }
+      }
+    }
+  )), /* @__PURE__ */ k("label", { class: "zoom" }, /* @__PURE__ */ k(Icon, { name: "user" }), /* @__PURE__ */ k("input", { type: "range", min: "0", max: "3", step: "0.02", "aria-label": t3("zoom"), value: Math.log2(zoom.value), onInput: (e3) => {
+    zoom.value = 2 ** Number(e3.currentTarget.value);
+  } }), /* @__PURE__ */ k(Icon, { name: "user", class: "large" })));
+}
+function PickPicture({ label, done, children, class: c3 }) {
+  const file = useSignal(null);
+  const take3 = (f3) => {
+    if (f3) {
+      if (f3.size > 64 << 20) complain(new Error(t3("pictureBad")));
+      else file.value = f3;
+    }
+  };
+  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("label", { class: "file " + (c3 ?? "plain"), title: label, onDragOver: (e3) => e3.preventDefault(), onDrop: (e3) => {
+    e3.preventDefault();
+    take3(e3.dataTransfer?.files[0]);
+  } }, children ?? /* @__PURE__ */ k(S, null, /* @__PURE__ */ k(Icon, { name: "camera" }), label), /* @__PURE__ */ k("input", { type: "file", accept: "image/jpeg,image/png,image/webp,image/*", "aria-label": label, onChange: (e3) => {
+    take3(e3.currentTarget.files?.[0]);
+    e3.currentTarget.value = "";
+  } })), file.value && /* @__PURE__ */ k(Cut, { file: file.value, close: () => {
+    file.value = null;
+  }, done }));
+}
+
 // src/parts.tsx
 function plain(name) {
   const text = name.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff]/g, " ").replace(/(\p{M}{3})\p{M}+/gu, "$1").trim();
@@ -2268,10 +2409,11 @@ function Icon({ name, class: c3 }) {
 function IconButton({ icon, label, class: c3, ...rest }) {
   return /* @__PURE__ */ k("button", { type: "button", class: "round " + (c3 ?? ""), "aria-label": label, title: label, ...rest }, /* @__PURE__ */ k(Icon, { name: icon }));
 }
-function Avatar({ name, id, size: size2 = "m", awake }) {
+function Avatar({ name, id, size: size2 = "m", awake, picture, own, here: here2 }) {
+  const url = here2 ?? (picture ? portrait(picture, own ? ownPath(own) : withContact(id, "/picture")) : "");
   const words = plain(name).split(/\s+/).filter(Boolean), segment = new Intl.Segmenter();
   const letters = words.slice(0, words.length > 1 && size2 !== "s" ? 2 : 1).map((w3) => [...segment.segment(w3)][0]?.segment ?? "").join("");
-  return /* @__PURE__ */ k("span", { class: "avatar " + size2, "data-hue": parseInt(id.slice(0, 6) || "0", 16) % 8, "aria-hidden": "true", "data-theirs": true }, /* @__PURE__ */ k("span", null, letters.toLocaleUpperCase()), awake && /* @__PURE__ */ k("i", { class: "awake" }));
+  return /* @__PURE__ */ k("span", { class: "avatar " + size2, "data-hue": parseInt(id.slice(0, 6) || "0", 16) % 8, "aria-hidden": "true", "data-theirs": true }, /* @__PURE__ */ k("span", null, url ? /* @__PURE__ */ k("img", { src: url, alt: "", draggable: false }) : letters.toLocaleUpperCase()), awake && /* @__PURE__ */ k("i", { class: "awake" }));
 }
 var Only = class extends C {
   shouldComponentUpdate(next) {
@@ -2486,7 +2628,7 @@ var brief = (text) => text.slice(0, 300).replace(/\s+/g, " ");
 // src/thread.ts
 var pageSize = 60;
 var firstSize = 40;
-var most = 240;
+var most2 = 240;
 var none = { id: "", messages: [], older: "", newer: "", ready: false, firstUnread: "" };
 var thread = signal(none);
 var target = signal(null);
@@ -2531,9 +2673,9 @@ async function loadOlder() {
     const page = await history_(th.id, "limit=" + pageSize + "&before=" + th.older);
     if (mine !== jump) return;
     let messages = merge(thread.value.messages, page.messages), newer = thread.value.newer;
-    if (messages.length > most) {
-      messages = messages.slice(0, most);
-      newer = messages[most - 1].place;
+    if (messages.length > most2) {
+      messages = messages.slice(0, most2);
+      newer = messages[most2 - 1].place;
     }
     set(th.id, { messages, older: page.before ?? "", newer });
   } catch (e3) {
@@ -2550,8 +2692,8 @@ async function loadNewer() {
     const page = await history_(th.id, "limit=" + pageSize + "&after=" + th.newer);
     if (mine !== jump) return;
     let messages = merge(thread.value.messages, page.messages), older = thread.value.older;
-    if (messages.length > most) {
-      messages = messages.slice(-most);
+    if (messages.length > most2) {
+      messages = messages.slice(-most2);
       older = messages[0].place;
     }
     set(th.id, { messages, older, newer: page.after ?? "" });
@@ -2626,8 +2768,8 @@ function take(e3) {
     if (i3 >= 0) rest = rest.filter((_3, j3) => j3 !== i3);
   }
   let messages = merge(rest, [m3]);
-  if (messages.length > most + pageSize) messages = messages.slice(-most);
-  set(th.id, { messages, older: messages[0]?.place !== rest[0]?.place && messages.length >= most ? messages[0].place : th.older });
+  if (messages.length > most2 + pageSize) messages = messages.slice(-most2);
+  set(th.id, { messages, older: messages[0]?.place !== rest[0]?.place && messages.length >= most2 ? messages[0].place : th.older });
 }
 async function say(id, text, reply, again) {
   const key = again?.key ?? crypto.randomUUID();
@@ -2775,7 +2917,7 @@ var filter = signal("all");
 var query = signal("");
 var waiting = (c3) => c3.with.state === "requested";
 var calls = (c3) => c3.unread > 0 || c3.marked;
-function shown() {
+function shown2() {
   const f3 = place.value[0] === "archive" ? "archived" : place.value[0] === "requests" ? "requests" : filter.value;
   const all = chats.value.filter((c3) => c3.with.state !== "blocked" || open.value === c3.with.id);
   switch (f3) {
@@ -2830,7 +2972,7 @@ function Row({ c: c3, top, onMenu }) {
         }
       }
     },
-    /* @__PURE__ */ k(Avatar, { name: c3.with.name, id, awake: c3.with.awake || here.value[id] }),
+    /* @__PURE__ */ k(Avatar, { name: c3.with.name, id, picture: c3.with.picture, awake: c3.with.awake || here.value[id] }),
     /* @__PURE__ */ k("span", { class: "lines" }, /* @__PURE__ */ k("span", { class: "line" }, /* @__PURE__ */ k(Name, { of: c3.with.name, class: "title" }), c3.with.verified && /* @__PURE__ */ k("span", { class: "mini", title: t3("verified") }, /* @__PURE__ */ k(Icon, { name: "shield" }), /* @__PURE__ */ k("span", { class: "sr" }, t3("verified"))), c3.muted && /* @__PURE__ */ k("span", { class: "mini", title: t3("muted") }, /* @__PURE__ */ k(Icon, { name: "mute" }), /* @__PURE__ */ k("span", { class: "sr" }, t3("muted"))), /* @__PURE__ */ k("span", { class: "grow" }), m3?.own && !m3.deleted && !c3.draft && /* @__PURE__ */ k(Ticks, { m: m3 }), m3 && /* @__PURE__ */ k("time", null, when(m3.time))), /* @__PURE__ */ k("span", { class: "line" }, /* @__PURE__ */ k("span", { class: "last" }, !writes && c3.draft && open.value !== id && /* @__PURE__ */ k("em", { class: "draft" }, t3("draft"), " "), writes ? /* @__PURE__ */ k("em", { class: "writes" }, said) : /* @__PURE__ */ k("bdi", { "data-theirs": !!text || !!c3.draft || void 0 }, said)), c3.pinned && /* @__PURE__ */ k("span", { class: "mini" }, /* @__PURE__ */ k(Icon, { name: "pin" }), /* @__PURE__ */ k("span", { class: "sr" }, t3("pinned"))), c3.unread > 0 ? /* @__PURE__ */ k("b", { class: "count" + (c3.muted ? " quiet" : ""), "aria-label": t3("unreadCount", { n: c3.unread }) }, c3.unread >= 1e3 ? number(999) + "+" : number(c3.unread)) : c3.marked && /* @__PURE__ */ k("b", { class: "count dot", "aria-label": t3("markedUnread") })))
   ));
 }
@@ -2849,11 +2991,11 @@ function List() {
     return () => watch2.disconnect();
   }, []);
   const inArchive = place.value[0] === "archive", inRequests = place.value[0] === "requests", apart = inArchive || inRequests;
-  const all = shown(), first = Math.max(0, Math.floor(from / rowHeight) - 6), last2 = Math.min(all.length, Math.ceil((from + height) / rowHeight) + 6);
+  const all = shown2(), first = Math.max(0, Math.floor(from / rowHeight) - 6), last2 = Math.min(all.length, Math.ceil((from + height) / rowHeight) + 6);
   const requests = chats.value.filter(waiting).length, archived = chats.value.filter((c3) => c3.archived && !waiting(c3)).length;
   const onMenu = (c3, x2, y3) => setMenu({ c: c3, x: x2, y: y3 });
   const self = me.value;
-  return /* @__PURE__ */ k("aside", { class: "list", "aria-label": t3("conversations") }, /* @__PURE__ */ k("header", null, apart ? /* @__PURE__ */ k(S, null, /* @__PURE__ */ k(IconButton, { icon: "back", label: t3("back"), onClick: () => go() }), /* @__PURE__ */ k("h1", null, t3(inArchive ? "archived" : "requests"))) : /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("button", { type: "button", class: "me", "aria-label": t3("settings"), title: t3("settings"), onClick: () => go("settings") }, /* @__PURE__ */ k(Avatar, { name: self?.display || self?.name || "?", id: self?.id ?? "", size: "s" })), /* @__PURE__ */ k("label", { class: "search" }, /* @__PURE__ */ k(Icon, { name: "search" }), /* @__PURE__ */ k(
+  return /* @__PURE__ */ k("aside", { class: "list", "aria-label": t3("conversations") }, /* @__PURE__ */ k("header", null, apart ? /* @__PURE__ */ k(S, null, /* @__PURE__ */ k(IconButton, { icon: "back", label: t3("back"), onClick: () => go() }), /* @__PURE__ */ k("h1", null, t3(inArchive ? "archived" : "requests"))) : /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("button", { type: "button", class: "me", "aria-label": t3("settings"), title: t3("settings"), onClick: () => go("settings") }, /* @__PURE__ */ k(Avatar, { name: self?.display || self?.name || "?", id: self?.id ?? "", picture: self?.picture, own: self?.name, size: "s" })), /* @__PURE__ */ k("label", { class: "search" }, /* @__PURE__ */ k(Icon, { name: "search" }), /* @__PURE__ */ k(
     "input",
     {
       id: "search",
@@ -2934,7 +3076,7 @@ function Found({ text }) {
     if (more.value && !busy2.value && b2.scrollTop + b2.clientHeight > b2.scrollHeight - 400) void ask2(hits.value.length);
   } }, people.length > 0 && /* @__PURE__ */ k("h2", null, t3("people")), people.map((c3) => /* @__PURE__ */ k("a", { class: "hit", href: "#/c/" + c3.with.id, onKeyDown: key, onClick: () => {
     query.value = "";
-  } }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, size: "s" }), /* @__PURE__ */ k("bdi", { class: "name", "data-theirs": true }, mark(plain(c3.with.name), text)))), hits.value.length > 0 && /* @__PURE__ */ k("h2", null, t3("messages")), hits.value.map((m3) => /* @__PURE__ */ k("a", { class: "hit tall", href: "#/c/" + m3.with, onKeyDown: key, onClick: (e3) => {
+  } }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, picture: c3.with.picture, size: "s" }), /* @__PURE__ */ k("bdi", { class: "name", "data-theirs": true }, mark(plain(c3.with.name), text)))), hits.value.length > 0 && /* @__PURE__ */ k("h2", null, t3("messages")), hits.value.map((m3) => /* @__PURE__ */ k("a", { class: "hit tall", href: "#/c/" + m3.with, onKeyDown: key, onClick: (e3) => {
     e3.preventDefault();
     go("c", m3.with);
     setTimeout(() => void show(m3.id), 60);
@@ -2960,8 +3102,8 @@ function load() {
     return async (image) => {
       const w3 = "videoWidth" in image ? image.videoWidth : image.width, hh = "videoHeight" in image ? image.videoHeight : image.height;
       if (!w3 || !hh) return "";
-      for (const most3 of [800, 1600]) {
-        const scale = Math.min(1, most3 / Math.max(w3, hh));
+      for (const most4 of [800, 1600]) {
+        const scale = Math.min(1, most4 / Math.max(w3, hh));
         canvas.width = Math.round(w3 * scale);
         canvas.height = Math.round(hh * scale);
         ctx.drawImage(image, 0, 0, canvas.width, canvas.height);
@@ -3049,7 +3191,7 @@ function ContactPane() {
   }, [id]);
   if (!c3) return null;
   const close = () => go("c", id), w3 = c3.with;
-  return /* @__PURE__ */ k("aside", { class: "pane", "aria-label": t3("contactInfo") }, /* @__PURE__ */ k("header", { class: "bar" }, /* @__PURE__ */ k(IconButton, { icon: "close", label: t3("close"), onClick: close }), /* @__PURE__ */ k("h2", null, t3("contactInfo"))), /* @__PURE__ */ k("div", { class: "scroll" }, /* @__PURE__ */ k("div", { class: "portrait" }, /* @__PURE__ */ k(Avatar, { name: w3.name, id, size: "xl", awake: w3.awake || here.value[id] }), /* @__PURE__ */ k(Name, { of: w3.name, class: "big" }), w3.alias && w3.profile && /* @__PURE__ */ k("small", null, t3("callsItself"), " ", /* @__PURE__ */ k("bdi", { "data-theirs": true }, plain(w3.profile))), w3.about && /* @__PURE__ */ k("p", { dir: "auto", "data-theirs": true }, w3.about), w3.verified && /* @__PURE__ */ k("span", { class: "tag" }, /* @__PURE__ */ k(Icon, { name: "shield" }), t3("verified"))), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("identity")), /* @__PURE__ */ k("button", { type: "button", class: "row", onClick: () => {
+  return /* @__PURE__ */ k("aside", { class: "pane", "aria-label": t3("contactInfo") }, /* @__PURE__ */ k("header", { class: "bar" }, /* @__PURE__ */ k(IconButton, { icon: "close", label: t3("close"), onClick: close }), /* @__PURE__ */ k("h2", null, t3("contactInfo"))), /* @__PURE__ */ k("div", { class: "scroll" }, /* @__PURE__ */ k("div", { class: "portrait" }, /* @__PURE__ */ k(Avatar, { name: w3.name, id, picture: w3.picture, size: "xl", awake: w3.awake || here.value[id] }), /* @__PURE__ */ k(Name, { of: w3.name, class: "big" }), w3.alias && w3.profile && /* @__PURE__ */ k("small", null, t3("callsItself"), " ", /* @__PURE__ */ k("bdi", { "data-theirs": true }, plain(w3.profile))), w3.about && /* @__PURE__ */ k("p", { dir: "auto", "data-theirs": true }, w3.about), w3.verified && /* @__PURE__ */ k("span", { class: "tag" }, /* @__PURE__ */ k(Icon, { name: "shield" }), t3("verified"))), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("identity")), /* @__PURE__ */ k("button", { type: "button", class: "row", onClick: () => {
     verifying.value = true;
   } }, /* @__PURE__ */ k(Icon, { name: "shield" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, t3("safetyNumber")), /* @__PURE__ */ k("small", null, t3(w3.verified ? "verifiedText" : "notVerified"))), /* @__PURE__ */ k(Icon, { name: "next", class: "dim" })), /* @__PURE__ */ k("label", { class: "stack row-like" }, t3("alias"), /* @__PURE__ */ k("span", { class: "line" }, /* @__PURE__ */ k(
     "input",
@@ -3135,7 +3277,7 @@ var recent = () => {
 function used(emoji) {
   localStorage.setItem("linnet-emoji", JSON.stringify([emoji, ...recent().filter((x2) => x2 !== emoji)].slice(0, 18)));
 }
-var findEmoji = (name, most3) => list.filter((x2) => x2.name.split(" ").some((w3) => w3.startsWith(name.toLowerCase()))).slice(0, most3);
+var findEmoji = (name, most4) => list.filter((x2) => x2.name.split(" ").some((w3) => w3.startsWith(name.toLowerCase()))).slice(0, most4);
 function EmojiPicker({ choose: choose2, close }) {
   const [find, set2] = d2("");
   const box = A2(null);
@@ -3399,7 +3541,7 @@ function Composer({ c: c3 }) {
 var relays = signal(null);
 var isRelay = (text) => /^\s*linnet:relay[/]/i.test(text);
 var leaveDays = 31;
-var most2 = 3;
+var most3 = 3;
 async function readRelays() {
   const name = account.value, all = (await call("GET", at("/relays"))).relays ?? [];
   if (name === account.value) relays.value = all;
@@ -3483,7 +3625,7 @@ function RelaysPage() {
     adding.value = true;
   } }, /* @__PURE__ */ k(Icon, { name: "plus" }), t3("relayAdd"))), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("custody")), keeping.value.length === 0 ? /* @__PURE__ */ k("p", { class: "dim row-like" }, t3("custodyNone")) : keeping.value.map((k3) => /* @__PURE__ */ k("div", { class: "row" }, /* @__PURE__ */ k(Icon, { name: "kept" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, /* @__PURE__ */ k(RelayName, { id: k3.relay })), /* @__PURE__ */ k("small", null, t3("custodyCount", { n: k3.messages, until: date(k3.until) })))))), /* @__PURE__ */ k("p", { class: "dim" }, t3("relaysBlind")), adding.value && /* @__PURE__ */ k(AddRelay, { close: () => {
     adding.value = false;
-  }, full: used2.length >= most2 }), gone && /* @__PURE__ */ k(Dialog, { title: t3("relayRemoveTitle"), close: () => {
+  }, full: used2.length >= most3 }), gone && /* @__PURE__ */ k(Dialog, { title: t3("relayRemoveTitle"), close: () => {
     removing2.value = null;
   }, footer: /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => {
     removing2.value = null;
@@ -3878,7 +4020,7 @@ function Messages() {
 function Beginning() {
   const c3 = chat.value;
   if (!c3) return null;
-  return /* @__PURE__ */ k("div", { class: "beginning" }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, size: "l" }), /* @__PURE__ */ k(Name, { of: c3.with.name, class: "big" }), /* @__PURE__ */ k("p", null, c3.with.state === "asked" ? t3("askedText") : c3.with.verified ? t3("beginVerified") : t3("beginText")), c3.with.state === "accepted" && !c3.with.verified && /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => go("c", c3.with.id, "info") }, /* @__PURE__ */ k(Icon, { name: "shield" }), t3("verifyThem")));
+  return /* @__PURE__ */ k("div", { class: "beginning" }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, picture: c3.with.picture, size: "l" }), /* @__PURE__ */ k(Name, { of: c3.with.name, class: "big" }), /* @__PURE__ */ k("p", null, c3.with.state === "asked" ? t3("askedText") : c3.with.verified ? t3("beginVerified") : t3("beginText")), c3.with.state === "accepted" && !c3.with.verified && /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => go("c", c3.with.id, "info") }, /* @__PURE__ */ k(Icon, { name: "shield" }), t3("verifyThem")));
 }
 function Request() {
   const c3 = chat.value, [busy2, run] = useBusy();
@@ -3972,7 +4114,7 @@ function Forward() {
   };
   return /* @__PURE__ */ k(Dialog, { title: t3("forwardTo"), close, footer: /* @__PURE__ */ k("button", { type: "button", class: "main", disabled: !to.value.size, onClick: () => void send() }, t3("send")) }, /* @__PURE__ */ k("input", { type: "search", class: "field", placeholder: t3("search"), "aria-label": t3("search"), value: find.value, onInput: (e3) => {
     find.value = e3.currentTarget.value;
-  } }), /* @__PURE__ */ k("div", { class: "people" }, list2.slice(0, 100).map((c3) => /* @__PURE__ */ k("label", { class: "person" }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, size: "s" }), /* @__PURE__ */ k(Name, { of: c3.with.name }), /* @__PURE__ */ k("span", { class: "grow" }), /* @__PURE__ */ k("input", { type: "checkbox", "aria-label": plain(c3.with.name), checked: to.value.has(c3.with.id), onChange: () => {
+  } }), /* @__PURE__ */ k("div", { class: "people" }, list2.slice(0, 100).map((c3) => /* @__PURE__ */ k("label", { class: "person" }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, picture: c3.with.picture, size: "s" }), /* @__PURE__ */ k(Name, { of: c3.with.name }), /* @__PURE__ */ k("span", { class: "grow" }), /* @__PURE__ */ k("input", { type: "checkbox", "aria-label": plain(c3.with.name), checked: to.value.has(c3.with.id), onChange: () => {
     const next = new Set(to.value);
     if (!next.delete(c3.with.id)) next.add(c3.with.id);
     to.value = next;
@@ -4061,7 +4203,7 @@ function Conversation() {
     forwarding.value = chosen.filter((m3) => m3.kind === "text" && !m3.deleted);
   } }), /* @__PURE__ */ k(IconButton, { icon: "trash", label: t3("delete"), disabled: !chosen.length, onClick: () => {
     removing.value = chosen;
-  } })) : /* @__PURE__ */ k("header", { class: "bar" }, /* @__PURE__ */ k(IconButton, { icon: "back", label: t3("back"), class: "only-narrow", onClick: () => go() }), /* @__PURE__ */ k("button", { type: "button", class: "who", onClick: () => place.value[2] === "info" ? go("c", id) : go("c", id, "info"), title: t3("contactInfoOf", { name: plain(c3.with.name) }) }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id, size: "s", awake: c3.with.awake || here.value[id] }), /* @__PURE__ */ k("span", { class: "names" }, /* @__PURE__ */ k("span", { class: "line" }, /* @__PURE__ */ k(Name, { of: c3.with.name, class: "title" }), c3.with.verified && /* @__PURE__ */ k("span", { class: "mini" }, /* @__PURE__ */ k(Icon, { name: "shield" }))), /* @__PURE__ */ k("small", { class: writes ? "writes" : "" }, under))), /* @__PURE__ */ k("span", { class: "grow" }), /* @__PURE__ */ k(IconButton, { icon: "calendar", label: t3("toDate"), class: "not-narrow", onClick: () => {
+  } })) : /* @__PURE__ */ k("header", { class: "bar" }, /* @__PURE__ */ k(IconButton, { icon: "back", label: t3("back"), class: "only-narrow", onClick: () => go() }), /* @__PURE__ */ k("button", { type: "button", class: "who", onClick: () => place.value[2] === "info" ? go("c", id) : go("c", id, "info"), title: t3("contactInfoOf", { name: plain(c3.with.name) }) }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id, picture: c3.with.picture, size: "s", awake: c3.with.awake || here.value[id] }), /* @__PURE__ */ k("span", { class: "names" }, /* @__PURE__ */ k("span", { class: "line" }, /* @__PURE__ */ k(Name, { of: c3.with.name, class: "title" }), c3.with.verified && /* @__PURE__ */ k("span", { class: "mini" }, /* @__PURE__ */ k(Icon, { name: "shield" }))), /* @__PURE__ */ k("small", { class: writes ? "writes" : "" }, under))), /* @__PURE__ */ k("span", { class: "grow" }), /* @__PURE__ */ k(IconButton, { icon: "calendar", label: t3("toDate"), class: "not-narrow", onClick: () => {
     dating.value = true;
   } }), /* @__PURE__ */ k(IconButton, { icon: "more", label: t3("more"), onClick: (e3) => {
     const r3 = e3.currentTarget.getBoundingClientRect();
@@ -4113,12 +4255,13 @@ function Down() {
   return /* @__PURE__ */ k(Welcome, { title: t3("downTitle"), text: t3("downText") }, /* @__PURE__ */ k("pre", { class: "command", "data-theirs": true }, /* @__PURE__ */ k("code", null, "linnet up")), /* @__PURE__ */ k("p", { class: "dim", role: "status" }, t3("downWait")));
 }
 function First() {
-  const name = useSignal(""), wrong = useSignal(""), [busy2, run] = useBusy();
+  const name = useSignal(""), image = useSignal(""), wrong = useSignal(""), [busy2, run] = useBusy();
   return /* @__PURE__ */ k(Welcome, { title: t3("firstTitle"), text: t3("firstText") }, /* @__PURE__ */ k("form", { onSubmit: (e3) => {
     e3.preventDefault();
     run(async () => {
       try {
         const a3 = await call("POST", "/v1/accounts", { display: name.value.trim() });
+        if (image.value) await call("PUT", ownPath(a3.name), { image: image.value }).catch(complain);
         accounts.value = [a3];
         await read2();
         go("start");
@@ -4126,7 +4269,9 @@ function First() {
         wrong.value = explain(x2);
       }
     });
-  } }, /* @__PURE__ */ k("label", { class: "stack" }, t3("firstName"), /* @__PURE__ */ k("input", { class: "field", id: "first-name", autofocus: true, maxLength: 60, autocomplete: "nickname", value: name.value, onInput: (e3) => {
+  } }, /* @__PURE__ */ k("div", { class: "portrait" }, /* @__PURE__ */ k(PickPicture, { class: "pick", label: t3("pictureOptional"), done: (x2) => {
+    image.value = x2;
+  } }, image.value ? /* @__PURE__ */ k(Avatar, { name: "", id: "", size: "l", here: "data:image/jpeg;base64," + image.value }) : /* @__PURE__ */ k("span", { class: "avatar l nobody" }, /* @__PURE__ */ k(Icon, { name: "user" })), /* @__PURE__ */ k("span", { class: "badge" }, /* @__PURE__ */ k(Icon, { name: "camera" })))), /* @__PURE__ */ k("label", { class: "stack" }, t3("firstName"), /* @__PURE__ */ k("input", { class: "field", id: "first-name", autofocus: true, maxLength: 60, autocomplete: "nickname", value: name.value, onInput: (e3) => {
     name.value = e3.currentTarget.value;
   }, ref: (x2) => {
     if (x2 && !x2.dataset.seen) {
@@ -4228,7 +4373,7 @@ function beginKeys() {
     if (e3.altKey && !m3 && (e3.key === "ArrowDown" || e3.key === "ArrowUp")) {
       did();
       filter.value = "all";
-      const all = shown().filter((c3) => !e3.shiftKey || c3.unread > 0 || c3.with.id === open.value), i3 = all.findIndex((c3) => c3.with.id === open.value), to = all[e3.key === "ArrowDown" ? i3 + 1 : i3 < 0 ? all.length - 1 : i3 - 1];
+      const all = shown2().filter((c3) => !e3.shiftKey || c3.unread > 0 || c3.with.id === open.value), i3 = all.findIndex((c3) => c3.with.id === open.value), to = all[e3.key === "ArrowDown" ? i3 + 1 : i3 < 0 ? all.length - 1 : i3 - 1];
       if (to) go("c", to.with.id);
       return;
     }
@@ -4284,7 +4429,7 @@ async function ask() {
   allowed.value = await Notification.requestPermission();
   choose({ notify: allowed.value === "granted" });
 }
-var shown2 = /* @__PURE__ */ new Map();
+var shown3 = /* @__PURE__ */ new Map();
 function beginNotices() {
   listeners.add((e3) => {
     const m3 = e3.message;
@@ -4293,18 +4438,18 @@ function beginNotices() {
     if (c3?.muted || c3?.archived || document.hasFocus() && open.value === e3.with) return;
     const preview = choices.value.preview, who = plain(m3.name);
     const n2 = new Notification(preview === "none" ? t3("noticeNew") : who, { body: preview === "all" ? brief(m3.text ?? "").slice(0, 200) : preview === "name" ? t3("noticeNew") : "", tag: e3.with, icon: "/icon-192.png", silent: false });
-    shown2.set(e3.with, n2);
+    shown3.set(e3.with, n2);
     n2.onclick = () => {
       window.focus();
       go("c", e3.with);
       n2.close();
     };
     n2.onclose = () => {
-      if (shown2.get(e3.with) === n2) shown2.delete(e3.with);
+      if (shown3.get(e3.with) === n2) shown3.delete(e3.with);
     };
   });
   effect(() => {
-    for (const c3 of chats.value) if (!c3.unread) shown2.get(c3.with.id)?.close();
+    for (const c3 of chats.value) if (!c3.unread) shown3.get(c3.with.id)?.close();
   });
   effect(() => {
     const n2 = session.value === "in" ? unread.value : 0;
@@ -4455,7 +4600,7 @@ var pages = [
 ];
 function Settings() {
   const page = place.value[1] ?? "", a3 = me.value, listed = pages.filter(([name]) => name !== "words" || a3?.words);
-  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("aside", { class: "list settings" + (page ? " has-page" : ""), "aria-label": t3("settings") }, /* @__PURE__ */ k("header", null, /* @__PURE__ */ k(IconButton, { icon: "back", label: t3("back"), onClick: () => go() }), /* @__PURE__ */ k("h1", null, t3("settings"))), /* @__PURE__ */ k("nav", { class: "rows plainrows", "aria-label": t3("settings") }, /* @__PURE__ */ k("a", { class: "row self", href: "#/settings/profile" }, /* @__PURE__ */ k(Avatar, { name: a3?.display || a3?.name || "?", id: a3?.id ?? "", size: "m" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: a3?.display || a3?.name || "", class: "title" }), a3?.about && /* @__PURE__ */ k("small", { dir: "auto", "data-theirs": true }, a3.about))), a3?.words && /* @__PURE__ */ k("a", { class: "notice", href: "#/settings/words" }, /* @__PURE__ */ k(Icon, { name: "key" }), /* @__PURE__ */ k("span", null, t3("wordsNotice"))), listed.map(([name, icon, title]) => /* @__PURE__ */ k("a", { class: "row", href: "#/settings/" + name, "aria-current": page === name ? "page" : void 0 }, /* @__PURE__ */ k(Icon, { name: icon }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, t3(title))), /* @__PURE__ */ k(Icon, { name: "next", class: "dim" }))))), /* @__PURE__ */ k("main", { class: "conversation sheet" + (page ? "" : " none"), "aria-label": t3("settings") }, page ? /* @__PURE__ */ k(Sheet, { page }) : /* @__PURE__ */ k(Empty, { icon: "user", title: t3("settings") })));
+  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("aside", { class: "list settings" + (page ? " has-page" : ""), "aria-label": t3("settings") }, /* @__PURE__ */ k("header", null, /* @__PURE__ */ k(IconButton, { icon: "back", label: t3("back"), onClick: () => go() }), /* @__PURE__ */ k("h1", null, t3("settings"))), /* @__PURE__ */ k("nav", { class: "rows plainrows", "aria-label": t3("settings") }, /* @__PURE__ */ k("a", { class: "row self", href: "#/settings/profile" }, /* @__PURE__ */ k(Avatar, { name: a3?.display || a3?.name || "?", id: a3?.id ?? "", picture: a3?.picture, own: a3?.name, size: "m" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: a3?.display || a3?.name || "", class: "title" }), a3?.about && /* @__PURE__ */ k("small", { dir: "auto", "data-theirs": true }, a3.about))), a3?.words && /* @__PURE__ */ k("a", { class: "notice", href: "#/settings/words" }, /* @__PURE__ */ k(Icon, { name: "key" }), /* @__PURE__ */ k("span", null, t3("wordsNotice"))), listed.map(([name, icon, title]) => /* @__PURE__ */ k("a", { class: "row", href: "#/settings/" + name, "aria-current": page === name ? "page" : void 0 }, /* @__PURE__ */ k(Icon, { name: icon }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, t3(title))), /* @__PURE__ */ k(Icon, { name: "next", class: "dim" }))))), /* @__PURE__ */ k("main", { class: "conversation sheet" + (page ? "" : " none"), "aria-label": t3("settings") }, page ? /* @__PURE__ */ k(Sheet, { page }) : /* @__PURE__ */ k(Empty, { icon: "user", title: t3("settings") })));
 }
 function Sheet({ page }) {
   const title = pages.find((p3) => p3[0] === page)?.[2] ?? "settings";
@@ -4466,7 +4611,14 @@ function Profile() {
   const a3 = me.value, name = useSignal(a3?.display ?? ""), about = useSignal(a3?.about ?? ""), [busy2, run] = useBusy();
   if (!a3) return null;
   const changed = name.value.trim() !== (a3.display ?? "") || about.value.trim() !== (a3.about ?? "");
-  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("div", { class: "portrait" }, /* @__PURE__ */ k(Avatar, { name: name.value || a3.name, id: a3.id ?? "", size: "xl" })), /* @__PURE__ */ k("form", { onSubmit: (e3) => {
+  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("div", { class: "portrait" }, /* @__PURE__ */ k(PickPicture, { class: "pick", label: t3(a3.picture ? "pictureChange" : "pictureChoose"), done: (image) => run(async () => {
+    await call("PUT", ownPath(), { image });
+    await read2();
+    toast(t3("saved"));
+  }) }, /* @__PURE__ */ k(Avatar, { name: name.value || a3.name, id: a3.id ?? "", picture: a3.picture, own: a3.name, size: "xl" }), /* @__PURE__ */ k("span", { class: "badge" }, /* @__PURE__ */ k(Icon, { name: "camera" }))), a3.picture && /* @__PURE__ */ k("button", { type: "button", class: "link", disabled: busy2, onClick: () => run(async () => {
+    await call("DELETE", ownPath());
+    await read2();
+  }) }, t3("pictureRemove"))), /* @__PURE__ */ k("form", { onSubmit: (e3) => {
     e3.preventDefault();
     run(async () => {
       await call("PUT", at("/profile"), { display: name.value.trim(), about: about.value.trim() });
@@ -4505,7 +4657,7 @@ function Words({ done }) {
 }
 function AccountsPage() {
   const making = useSignal(false), name = useSignal(""), [busy2, run] = useBusy();
-  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("p", { class: "dim" }, t3("accountsText")), (accounts.value ?? []).map((a3) => /* @__PURE__ */ k("button", { type: "button", class: "row" + (a3.name === account.value ? " current" : ""), "aria-pressed": a3.name === account.value, onClick: () => switchTo(a3.name) }, /* @__PURE__ */ k(Avatar, { name: a3.display || a3.name, id: a3.id ?? "", size: "s" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: a3.display || a3.name }), /* @__PURE__ */ k("small", null, a3.state === "running" ? /* @__PURE__ */ k("bdi", { "data-theirs": true }, a3.name) : a3.state === "locked" ? t3("locked") : /* @__PURE__ */ k("bdi", { "data-theirs": true }, a3.problem))), a3.name === account.value && /* @__PURE__ */ k(Icon, { name: "check" }))), /* @__PURE__ */ k("div", { class: "buttons start" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => {
+  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("p", { class: "dim" }, t3("accountsText")), (accounts.value ?? []).map((a3) => /* @__PURE__ */ k("button", { type: "button", class: "row" + (a3.name === account.value ? " current" : ""), "aria-pressed": a3.name === account.value, onClick: () => switchTo(a3.name) }, /* @__PURE__ */ k(Avatar, { name: a3.display || a3.name, id: a3.id ?? "", picture: a3.picture, own: a3.name, size: "s" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: a3.display || a3.name }), /* @__PURE__ */ k("small", null, a3.state === "running" ? /* @__PURE__ */ k("bdi", { "data-theirs": true }, a3.name) : a3.state === "locked" ? t3("locked") : /* @__PURE__ */ k("bdi", { "data-theirs": true }, a3.problem))), a3.name === account.value && /* @__PURE__ */ k(Icon, { name: "check" }))), /* @__PURE__ */ k("div", { class: "buttons start" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => {
     making.value = true;
   } }, /* @__PURE__ */ k(Icon, { name: "plus" }), t3("accountNew"))), making.value && /* @__PURE__ */ k(Dialog, { title: t3("accountNew"), close: () => {
     making.value = false;
@@ -4535,7 +4687,7 @@ function NodePage() {
   h2(ask2, []);
   const a3 = s3.value?.accounts.find((x2) => x2.name === account.value);
   if (!s3.value) return /* @__PURE__ */ k("span", { class: "spinner" });
-  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("p", { class: "dim" }, t3("nodeText")), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("health")), /* @__PURE__ */ k(Checks, { all: [...s3.value.checks ?? [], ...a3?.checks ?? []] }), /* @__PURE__ */ k("div", { class: "row" }, /* @__PURE__ */ k(Icon, { name: "node" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, t3("peers", { n: a3?.peers ?? 0 })), /* @__PURE__ */ k("small", null, t3("runsSince", { time: moment(s3.value.since) }))))), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("outbox")), a3?.waiting?.length ? a3.waiting.map((w3) => /* @__PURE__ */ k("a", { class: "row", href: "#/c/" + w3.to }, /* @__PURE__ */ k(Avatar, { name: w3.name, id: w3.to, size: "s" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: w3.name }), /* @__PURE__ */ k("small", null, t3("waitingCount", { n: w3.messages }), w3.why && /* @__PURE__ */ k(S, null, ": ", /* @__PURE__ */ k(Reason, { of: w3.why })))))) : /* @__PURE__ */ k("p", { class: "dim row-like" }, t3("nothingWaits"))), /* @__PURE__ */ k("div", { class: "buttons start" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: ask2 }, /* @__PURE__ */ k(Icon, { name: "retry" }), t3("lookAgain"))));
+  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("p", { class: "dim" }, t3("nodeText")), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("health")), /* @__PURE__ */ k(Checks, { all: [...s3.value.checks ?? [], ...a3?.checks ?? []] }), /* @__PURE__ */ k("div", { class: "row" }, /* @__PURE__ */ k(Icon, { name: "node" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, t3("peers", { n: a3?.peers ?? 0 })), /* @__PURE__ */ k("small", null, t3("runsSince", { time: moment(s3.value.since) }))))), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("outbox")), a3?.waiting?.length ? a3.waiting.map((w3) => /* @__PURE__ */ k("a", { class: "row", href: "#/c/" + w3.to }, /* @__PURE__ */ k(Avatar, { name: w3.name, id: w3.to, picture: chats.value.find((c3) => c3.with.id === w3.to)?.with.picture, size: "s" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: w3.name }), /* @__PURE__ */ k("small", null, t3("waitingCount", { n: w3.messages }), w3.why && /* @__PURE__ */ k(S, null, ": ", /* @__PURE__ */ k(Reason, { of: w3.why })))))) : /* @__PURE__ */ k("p", { class: "dim row-like" }, t3("nothingWaits"))), /* @__PURE__ */ k("div", { class: "buttons start" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: ask2 }, /* @__PURE__ */ k(Icon, { name: "retry" }), t3("lookAgain"))));
 }
 function PrivacyPage() {
   const p3 = useSignal(null);
@@ -4622,7 +4774,7 @@ function Backups() {
 function Blocked() {
   const all = chats.value.filter((c3) => c3.with.state === "blocked");
   if (!all.length) return /* @__PURE__ */ k(Empty, { icon: "block", title: t3("nobodyBlocked") });
-  return /* @__PURE__ */ k(S, null, all.map((c3) => /* @__PURE__ */ k("div", { class: "row" }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, size: "s" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: contactName(c3.with.id) })), /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => void call("PATCH", at("/contacts/" + c3.with.id), { blocked: false }).catch(complain) }, t3("unblock")))));
+  return /* @__PURE__ */ k(S, null, all.map((c3) => /* @__PURE__ */ k("div", { class: "row" }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, picture: c3.with.picture, size: "s" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: contactName(c3.with.id) })), /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: () => void call("PATCH", at("/contacts/" + c3.with.id), { blocked: false }).catch(complain) }, t3("unblock")))));
 }
 function Tabs() {
   const all = useSignal(null), [busy2, run] = useBusy();
@@ -4666,7 +4818,7 @@ function Share() {
   };
   return /* @__PURE__ */ k(Dialog, { title: t3("sharedText"), close }, /* @__PURE__ */ k("p", { class: "shared", dir: "auto", "data-theirs": true }, shared.value), /* @__PURE__ */ k("input", { type: "search", class: "field", placeholder: t3("search"), "aria-label": t3("search"), value: find.value, onInput: (e3) => {
     find.value = e3.currentTarget.value;
-  } }), /* @__PURE__ */ k("div", { class: "people" }, all.slice(0, 100).map((c3) => /* @__PURE__ */ k("button", { type: "button", class: "person", key: c3.with.id, onClick: () => to(c3.with.id) }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, size: "s" }), /* @__PURE__ */ k(Name, { of: c3.with.name })))), !all.length && /* @__PURE__ */ k("p", { class: "dim" }, t3(find.value ? "nothingFound" : "noChats")));
+  } }), /* @__PURE__ */ k("div", { class: "people" }, all.slice(0, 100).map((c3) => /* @__PURE__ */ k("button", { type: "button", class: "person", key: c3.with.id, onClick: () => to(c3.with.id) }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, picture: c3.with.picture, size: "s" }), /* @__PURE__ */ k(Name, { of: c3.with.name })))), !all.length && /* @__PURE__ */ k("p", { class: "dim" }, t3(find.value ? "nothingFound" : "noChats")));
 }
 
 // src/main.tsx
@@ -4709,7 +4861,7 @@ function Switcher() {
         }
       }
     }
-  ), /* @__PURE__ */ k("div", { class: "people", role: "listbox", id: "switch-list", "aria-label": t3("conversations") }, all.map((c3, i3) => /* @__PURE__ */ k("div", { class: "person" + (i3 === chosen.value ? " chosen" : ""), role: "option", id: "switch-" + i3, "aria-selected": i3 === chosen.value, onClick: () => to(c3.with.id) }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, size: "s" }), /* @__PURE__ */ k(Name, { of: c3.with.name })))));
+  ), /* @__PURE__ */ k("div", { class: "people", role: "listbox", id: "switch-list", "aria-label": t3("conversations") }, all.map((c3, i3) => /* @__PURE__ */ k("div", { class: "person" + (i3 === chosen.value ? " chosen" : ""), role: "option", id: "switch-" + i3, "aria-selected": i3 === chosen.value, onClick: () => to(c3.with.id) }, /* @__PURE__ */ k(Avatar, { name: c3.with.name, id: c3.with.id, picture: c3.with.picture, size: "s" }), /* @__PURE__ */ k(Name, { of: c3.with.name })))));
 }
 function Page() {
   if (session.value === "unknown") return null;

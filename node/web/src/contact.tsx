@@ -26,7 +26,7 @@ export function ContactPane() {
 	return <aside class="pane" aria-label={t("contactInfo")}>
 		<header class="bar"><IconButton icon="close" label={t("close")} onClick={close} /><h2>{t("contactInfo")}</h2></header>
 		<div class="scroll">
-			<div class="portrait"><Avatar name={w.name} id={id} size="xl" awake={w.awake || here.value[id]} /><Name of={w.name} class="big" />
+			<div class="portrait"><Avatar name={w.name} id={id} picture={w.picture} size="xl" awake={w.awake || here.value[id]} /><Name of={w.name} class="big" />
 				{w.alias && w.profile && <small>{t("callsItself")} <bdi data-theirs>{plain(w.profile)}</bdi></small>}{w.about && <p dir="auto" data-theirs>{w.about}</p>}
 				{w.verified && <span class="tag"><Icon name="shield" />{t("verified")}</span>}</div>
 			<section class="group"><h3>{t("identity")}</h3>

@@ -227,7 +227,7 @@ function Messages() {
 function Beginning() {
 	const c = chat.value;
 	if (!c) return null;
-	return <div class="beginning"><Avatar name={c.with.name} id={c.with.id} size="l" /><Name of={c.with.name} class="big" />
+	return <div class="beginning"><Avatar name={c.with.name} id={c.with.id} picture={c.with.picture} size="l" /><Name of={c.with.name} class="big" />
 		<p>{c.with.state === "asked" ? t("askedText") : c.with.verified ? t("beginVerified") : t("beginText")}</p>
 		{c.with.state === "accepted" && !c.with.verified && <button type="button" class="plain" onClick={() => go("c", c.with.id, "info")}><Icon name="shield" />{t("verifyThem")}</button>}</div>;
 }
@@ -301,7 +301,7 @@ function Forward() {
 	};
 	return <Dialog title={t("forwardTo")} close={close} footer={<button type="button" class="main" disabled={!to.value.size} onClick={() => void send()}>{t("send")}</button>}>
 		<input type="search" class="field" placeholder={t("search")} aria-label={t("search")} value={find.value} onInput={e => { find.value = e.currentTarget.value; }} />
-		<div class="people">{list.slice(0, 100).map(c => <label class="person"><Avatar name={c.with.name} id={c.with.id} size="s" /><Name of={c.with.name} /><span class="grow" />
+		<div class="people">{list.slice(0, 100).map(c => <label class="person"><Avatar name={c.with.name} id={c.with.id} picture={c.with.picture} size="s" /><Name of={c.with.name} /><span class="grow" />
 			<input type="checkbox" aria-label={plain(c.with.name)} checked={to.value.has(c.with.id)} onChange={() => { const next = new Set(to.value); if (!next.delete(c.with.id)) next.add(c.with.id); to.value = next; }} /></label>)}</div>
 	</Dialog>;
 }
@@ -362,7 +362,7 @@ export function Conversation() {
 			<IconButton icon="trash" label={t("delete")} disabled={!chosen.length} onClick={() => { removing.value = chosen; }} /></header>
 			: <header class="bar"><IconButton icon="back" label={t("back")} class="only-narrow" onClick={() => go()} />
 				<button type="button" class="who" onClick={() => place.value[2] === "info" ? go("c", id) : go("c", id, "info")} title={t("contactInfoOf", { name: plain(c.with.name) })}>
-					<Avatar name={c.with.name} id={id} size="s" awake={c.with.awake || here.value[id]} /><span class="names"><span class="line"><Name of={c.with.name} class="title" />{c.with.verified && <span class="mini"><Icon name="shield" /></span>}</span><small class={writes ? "writes" : ""}>{under}</small></span></button>
+					<Avatar name={c.with.name} id={id} picture={c.with.picture} size="s" awake={c.with.awake || here.value[id]} /><span class="names"><span class="line"><Name of={c.with.name} class="title" />{c.with.verified && <span class="mini"><Icon name="shield" /></span>}</span><small class={writes ? "writes" : ""}>{under}</small></span></button>
 				<span class="grow" />
 				<IconButton icon="calendar" label={t("toDate")} class="not-narrow" onClick={() => { dating.value = true; }} />
 				<IconButton icon="more" label={t("more")} onClick={e => { const r = e.currentTarget.getBoundingClientRect(); more.value = { x: r.left, y: r.bottom + 6 }; }} /></header>}

@@ -2,8 +2,9 @@
 import { h } from "preact";
 import { useSignal } from "@preact/signals";
 import { call, link, login, session } from "./api";
-import { Icon, useBusy } from "./parts";
-import { account, accounts, at, explain, failure, go, me, read } from "./state";
+import { Avatar, Icon, useBusy } from "./parts";
+import { ownPath, PickPicture } from "./portrait";
+import { account, accounts, at, complain, explain, failure, go, me, read } from "./state";
 import { t } from "./tongue";
 import type { Account } from "./words";
 
@@ -30,11 +31,18 @@ export function Down() {
 }
 
 export function First() {
-	const name = useSignal(""), wrong = useSignal(""), [busy, run] = useBusy();
+	const name = useSignal(""), image = useSignal(""), wrong = useSignal(""), [busy, run] = useBusy();
 	return <Welcome title={t("firstTitle")} text={t("firstText")}>
 		<form onSubmit={e => { e.preventDefault(); run(async () => {
-			try { const a = await call<Account>("POST", "/v1/accounts", { display: name.value.trim() }); accounts.value = [a]; await read(); go("start"); } catch (x) { wrong.value = explain(x); }
+			try {
+				const a = await call<Account>("POST", "/v1/accounts", { display: name.value.trim() });
+				if (image.value) await call("PUT", ownPath(a.name), { image: image.value }).catch(complain); // there is an account: it can be chosen again
+				accounts.value = [a];
+				await read();
+				go("start");
+			} catch (x) { wrong.value = explain(x); }
 		}); }}>
+			<div class="portrait"><PickPicture class="pick" label={t("pictureOptional")} done={x => { image.value = x; }}>{image.value ? <Avatar name="" id="" size="l" here={"data:image/jpeg;base64," + image.value} /> : <span class="avatar l nobody"><Icon name="user" /></span>}<span class="badge"><Icon name="camera" /></span></PickPicture></div>
 			<label class="stack">{t("firstName")}<input class="field" id="first-name" autofocus maxLength={60} autocomplete="nickname" value={name.value} onInput={e => { name.value = e.currentTarget.value; }} ref={x => { if (x && !x.dataset.seen) { x.dataset.seen = "1"; x.focus(); } }} /></label>
 			{wrong.value && <p class="warn" role="alert">{wrong.value}</p>}
 			<button type="submit" class="main" disabled={busy}>{t("firstGo")}</button></form>

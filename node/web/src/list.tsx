@@ -52,7 +52,7 @@ function Row({ c, top, onMenu }: { c: Chat; top: number; onMenu: (c: Chat, x: nu
 				if (e.key === "ContextMenu" || e.shiftKey && e.key === "F10") { e.preventDefault(); const r = e.currentTarget.getBoundingClientRect(); onMenu(c, r.left + 60, r.top + 40); }
 				if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); const to = e.currentTarget.parentElement![e.key === "ArrowDown" ? "nextElementSibling" : "previousElementSibling"]; to?.querySelector("a")?.focus(); }
 			}}>
-			<Avatar name={c.with.name} id={id} awake={c.with.awake || here.value[id]} />
+			<Avatar name={c.with.name} id={id} picture={c.with.picture} awake={c.with.awake || here.value[id]} />
 			<span class="lines">
 				<span class="line"><Name of={c.with.name} class="title" />
 					{c.with.verified && <span class="mini" title={t("verified")}><Icon name="shield" /><span class="sr">{t("verified")}</span></span>}
@@ -94,7 +94,7 @@ export function List() {
 	return <aside class="list" aria-label={t("conversations")}>
 		<header>
 			{apart ? <><IconButton icon="back" label={t("back")} onClick={() => go()} /><h1>{t(inArchive ? "archived" : "requests")}</h1></>
-				: <><button type="button" class="me" aria-label={t("settings")} title={t("settings")} onClick={() => go("settings")}><Avatar name={self?.display || self?.name || "?"} id={self?.id ?? ""} size="s" /></button>
+				: <><button type="button" class="me" aria-label={t("settings")} title={t("settings")} onClick={() => go("settings")}><Avatar name={self?.display || self?.name || "?"} id={self?.id ?? ""} picture={self?.picture} own={self?.name} size="s" /></button>
 					<label class="search"><Icon name="search" /><input id="search" type="search" placeholder={t("search")} aria-label={t("search")} value={query.value} onInput={e => { query.value = e.currentTarget.value; }}
 						onKeyDown={e => {
 							if (e.key === "Escape") { query.value = ""; e.currentTarget.blur(); }
@@ -161,7 +161,7 @@ function Found({ text }: { text: string }) {
 	};
 	return <div class="rows found" onScroll={e => { const b = e.currentTarget; if (more.value && !busy.value && b.scrollTop + b.clientHeight > b.scrollHeight - 400) void ask(hits.value.length); }}>
 		{people.length > 0 && <h2>{t("people")}</h2>}
-		{people.map(c => <a class="hit" href={"#/c/" + c.with.id} onKeyDown={key} onClick={() => { query.value = ""; }}><Avatar name={c.with.name} id={c.with.id} size="s" /><bdi class="name" data-theirs>{mark(plain(c.with.name), text)}</bdi></a>)}
+		{people.map(c => <a class="hit" href={"#/c/" + c.with.id} onKeyDown={key} onClick={() => { query.value = ""; }}><Avatar name={c.with.name} id={c.with.id} picture={c.with.picture} size="s" /><bdi class="name" data-theirs>{mark(plain(c.with.name), text)}</bdi></a>)}
 		{hits.value.length > 0 && <h2>{t("messages")}</h2>}
 		{hits.value.map(m => <a class="hit tall" href={"#/c/" + m.with} onKeyDown={key} onClick={e => { e.preventDefault(); go("c", m.with); setTimeout(() => void show(m.id), 60); }}>
 			<span class="line"><Name of={chats.value.find(c => c.with.id === m.with)?.with.name ?? m.name} class="title" /><span class="grow" /><time>{when(m.time)}</time></span>

@@ -29,7 +29,7 @@ function Switcher() {
 				if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); chosen.value = (chosen.value + (e.key === "ArrowDown" ? 1 : all.length - 1)) % Math.max(1, all.length); }
 				if (e.key === "Enter" && all[chosen.value]) { e.preventDefault(); to(all[chosen.value].with.id); }
 			}} />
-		<div class="people" role="listbox" id="switch-list" aria-label={t("conversations")}>{all.map((c, i) => <div class={"person" + (i === chosen.value ? " chosen" : "")} role="option" id={"switch-" + i} aria-selected={i === chosen.value} onClick={() => to(c.with.id)}><Avatar name={c.with.name} id={c.with.id} size="s" /><Name of={c.with.name} /></div>)}</div>
+		<div class="people" role="listbox" id="switch-list" aria-label={t("conversations")}>{all.map((c, i) => <div class={"person" + (i === chosen.value ? " chosen" : "")} role="option" id={"switch-" + i} aria-selected={i === chosen.value} onClick={() => to(c.with.id)}><Avatar name={c.with.name} id={c.with.id} picture={c.with.picture} size="s" /><Name of={c.with.name} /></div>)}</div>
 	</Dialog>;
 }
 

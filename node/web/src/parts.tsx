@@ -2,7 +2,8 @@
 import { Component, Fragment, h, type ComponentChildren, type JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { call } from "./api";
-import { complain, dismiss, toasts } from "./state";
+import { ownPath, portrait } from "./portrait";
+import { complain, dismiss, toasts, withContact } from "./state";
 import { t } from "./tongue";
 
 // plain makes a name of one line of a text that somebody chose: no control characters, nothing that turns the direction of
@@ -38,12 +39,14 @@ export function IconButton({ icon, label, class: c, ...rest }: { icon: string; l
 	return <button type="button" class={"round " + (c ?? "")} aria-label={label} title={label} {...rest as object}><Icon name={icon} /></button>;
 }
 
-// Avatar is the first letters of a name on a colour that its ID gives.
-export function Avatar({ name, id, size = "m", awake }: { name: string; id: string; size?: "s" | "m" | "l" | "xl"; awake?: boolean }) {
+// Avatar is the picture of an account, of a contact or, where own names it, of this node; without one, the first letters of
+// its name on a colour that its ID gives.
+export function Avatar({ name, id, size = "m", awake, picture, own, here }: { name: string; id: string; size?: "s" | "m" | "l" | "xl"; awake?: boolean; picture?: string; own?: string; here?: string }) {
+	const url = here ?? (picture ? portrait(picture, own ? ownPath(own) : withContact(id, "/picture")) : "");
 	const words = plain(name).split(/\s+/).filter(Boolean), segment = new Intl.Segmenter();
 	const letters = words.slice(0, words.length > 1 && size !== "s" ? 2 : 1).map(w => [...segment.segment(w)][0]?.segment ?? "").join("");
 	return <span class={"avatar " + size} data-hue={parseInt(id.slice(0, 6) || "0", 16) % 8} aria-hidden="true" data-theirs>
-		<span>{letters.toLocaleUpperCase()}</span>{awake && <i class="awake" />}
+		<span>{url ? <img src={url} alt="" draggable={false} /> : letters.toLocaleUpperCase()}</span>{awake && <i class="awake" />}
 	</span>;
 }
 

@@ -7,6 +7,7 @@ import { choices, choose } from "./choices";
 import { keymap } from "./keys";
 import { allowed, ask } from "./notify";
 import { Avatar, copy, Dialog, Empty, Icon, IconButton, Name, Pick, QR, Toggle, plain, useBusy } from "./parts";
+import { ownPath, PickPicture } from "./portrait";
 import { Reason, RelaysPage } from "./relays";
 import { account, accounts, at, chats, complain, contactName, explain, go, me, place, read, stay, switchTo, toast } from "./state";
 import { language, languages, moment, number, size, t } from "./tongue";
@@ -24,7 +25,7 @@ export function Settings() {
 		<aside class={"list settings" + (page ? " has-page" : "")} aria-label={t("settings")}>
 			<header><IconButton icon="back" label={t("back")} onClick={() => go()} /><h1>{t("settings")}</h1></header>
 			<nav class="rows plainrows" aria-label={t("settings")}>
-				<a class="row self" href="#/settings/profile"><Avatar name={a?.display || a?.name || "?"} id={a?.id ?? ""} size="m" /><span class="grow"><Name of={a?.display || a?.name || ""} class="title" />{a?.about && <small dir="auto" data-theirs>{a.about}</small>}</span></a>
+				<a class="row self" href="#/settings/profile"><Avatar name={a?.display || a?.name || "?"} id={a?.id ?? ""} picture={a?.picture} own={a?.name} size="m" /><span class="grow"><Name of={a?.display || a?.name || ""} class="title" />{a?.about && <small dir="auto" data-theirs>{a.about}</small>}</span></a>
 				{a?.words && <a class="notice" href="#/settings/words"><Icon name="key" /><span>{t("wordsNotice")}</span></a>}
 				{listed.map(([name, icon, title]) => <a class="row" href={"#/settings/" + name} aria-current={page === name ? "page" : undefined}><Icon name={icon} /><span class="grow"><b>{t(title)}</b></span><Icon name="next" class="dim" /></a>)}
 			</nav>
@@ -44,7 +45,9 @@ function Profile() {
 	const a = me.value, name = useSignal(a?.display ?? ""), about = useSignal(a?.about ?? ""), [busy, run] = useBusy();
 	if (!a) return null;
 	const changed = name.value.trim() !== (a.display ?? "") || about.value.trim() !== (a.about ?? "");
-	return <><div class="portrait"><Avatar name={name.value || a.name} id={a.id ?? ""} size="xl" /></div>
+	return <><div class="portrait"><PickPicture class="pick" label={t(a.picture ? "pictureChange" : "pictureChoose")} done={image => run(async () => { await call("PUT", ownPath(), { image }); await read(); toast(t("saved")); })}>
+			<Avatar name={name.value || a.name} id={a.id ?? ""} picture={a.picture} own={a.name} size="xl" /><span class="badge"><Icon name="camera" /></span></PickPicture>
+			{a.picture && <button type="button" class="link" disabled={busy} onClick={() => run(async () => { await call("DELETE", ownPath()); await read(); })}>{t("pictureRemove")}</button>}</div>
 		<form onSubmit={e => { e.preventDefault(); run(async () => { await call("PUT", at("/profile"), { display: name.value.trim(), about: about.value.trim() }); await read(); toast(t("saved")); }); }}>
 			<label class="stack">{t("yourName")}<input class="field" maxLength={60} value={name.value} onInput={e => { name.value = e.currentTarget.value; }} /></label>
 			<label class="stack">{t("yourAbout")}<textarea class="field" rows={2} maxLength={140} value={about.value} onInput={e => { about.value = e.currentTarget.value; }} /></label>
@@ -71,7 +74,7 @@ export function Words({ done }: { done?: () => void }) {
 function AccountsPage() {
 	const making = useSignal(false), name = useSignal(""), [busy, run] = useBusy();
 	return <><p class="dim">{t("accountsText")}</p>
-		{(accounts.value ?? []).map(a => <button type="button" class={"row" + (a.name === account.value ? " current" : "")} aria-pressed={a.name === account.value} onClick={() => switchTo(a.name)}><Avatar name={a.display || a.name} id={a.id ?? ""} size="s" />
+		{(accounts.value ?? []).map(a => <button type="button" class={"row" + (a.name === account.value ? " current" : "")} aria-pressed={a.name === account.value} onClick={() => switchTo(a.name)}><Avatar name={a.display || a.name} id={a.id ?? ""} picture={a.picture} own={a.name} size="s" />
 			<span class="grow"><Name of={a.display || a.name} /><small>{a.state === "running" ? <bdi data-theirs>{a.name}</bdi> : a.state === "locked" ? t("locked") : <bdi data-theirs>{a.problem}</bdi>}</small></span>{a.name === account.value && <Icon name="check" />}</button>)}
 		<div class="buttons start"><button type="button" class="plain" onClick={() => { making.value = true; }}><Icon name="plus" />{t("accountNew")}</button></div>
 		{making.value && <Dialog title={t("accountNew")} close={() => { making.value = false; }} footer={<button type="button" class="main" disabled={busy || !name.value.trim()} onClick={() => run(async () => { const a = await call<Account>("POST", "/v1/accounts", { display: name.value.trim() }); making.value = false; await read(); switchTo(a.name); })}>{t("create")}</button>}>
@@ -95,7 +98,7 @@ function NodePage() {
 	if (!s.value) return <span class="spinner" />;
 	return <><p class="dim">{t("nodeText")}</p>
 		<section class="group"><h3>{t("health")}</h3><Checks all={[...s.value.checks ?? [], ...a?.checks ?? []]} /><div class="row"><Icon name="node" /><span class="grow"><b>{t("peers", { n: a?.peers ?? 0 })}</b><small>{t("runsSince", { time: moment(s.value.since) })}</small></span></div></section>
-		<section class="group"><h3>{t("outbox")}</h3>{a?.waiting?.length ? a.waiting.map(w => <a class="row" href={"#/c/" + w.to}><Avatar name={w.name} id={w.to} size="s" /><span class="grow"><Name of={w.name} /><small>{t("waitingCount", { n: w.messages })}{w.why && <>: <Reason of={w.why} /></>}</small></span></a>) : <p class="dim row-like">{t("nothingWaits")}</p>}</section>
+		<section class="group"><h3>{t("outbox")}</h3>{a?.waiting?.length ? a.waiting.map(w => <a class="row" href={"#/c/" + w.to}><Avatar name={w.name} id={w.to} picture={chats.value.find(c => c.with.id === w.to)?.with.picture} size="s" /><span class="grow"><Name of={w.name} /><small>{t("waitingCount", { n: w.messages })}{w.why && <>: <Reason of={w.why} /></>}</small></span></a>) : <p class="dim row-like">{t("nothingWaits")}</p>}</section>
 		<div class="buttons start"><button type="button" class="plain" onClick={ask}><Icon name="retry" />{t("lookAgain")}</button></div></>;
 }
 
@@ -174,7 +177,7 @@ function Backups() {
 function Blocked() {
 	const all = chats.value.filter(c => c.with.state === "blocked");
 	if (!all.length) return <Empty icon="block" title={t("nobodyBlocked")} />;
-	return <>{all.map(c => <div class="row"><Avatar name={c.with.name} id={c.with.id} size="s" /><span class="grow"><Name of={contactName(c.with.id)} /></span><button type="button" class="plain" onClick={() => void call("PATCH", at("/contacts/" + c.with.id), { blocked: false }).catch(complain)}>{t("unblock")}</button></div>)}</>;
+	return <>{all.map(c => <div class="row"><Avatar name={c.with.name} id={c.with.id} picture={c.with.picture} size="s" /><span class="grow"><Name of={contactName(c.with.id)} /></span><button type="button" class="plain" onClick={() => void call("PATCH", at("/contacts/" + c.with.id), { blocked: false }).catch(complain)}>{t("unblock")}</button></div>)}</>;
 }
 
 function Tabs() {

@@ -23,7 +23,7 @@ export function Share() {
 	return <Dialog title={t("sharedText")} close={close}>
 		<p class="shared" dir="auto" data-theirs>{shared.value}</p>
 		<input type="search" class="field" placeholder={t("search")} aria-label={t("search")} value={find.value} onInput={e => { find.value = e.currentTarget.value; }} />
-		<div class="people">{all.slice(0, 100).map(c => <button type="button" class="person" key={c.with.id} onClick={() => to(c.with.id)}><Avatar name={c.with.name} id={c.with.id} size="s" /><Name of={c.with.name} /></button>)}</div>
+		<div class="people">{all.slice(0, 100).map(c => <button type="button" class="person" key={c.with.id} onClick={() => to(c.with.id)}><Avatar name={c.with.name} id={c.with.id} picture={c.with.picture} size="s" /><Name of={c.with.name} /></button>)}</div>
 		{!all.length && <p class="dim">{t(find.value ? "nothingFound" : "noChats")}</p>}
 	</Dialog>;
 }

@@ -1,12 +1,12 @@
 // What the API says, as openapi.json has it. Fields may be added there; what is not known here is ignored.
 
 export interface Account {
-	name: string; display?: string; about?: string; state: "running" | "locked" | "failed"; problem?: string;
+	name: string; display?: string; about?: string; picture?: string; state: "running" | "locked" | "failed"; problem?: string;
 	id?: string; address?: string; device?: number; devices?: number[]; words?: boolean;
 }
 
 export interface Contact {
-	id: string; name: string; alias?: string; profile?: string; about?: string; address: string;
+	id: string; name: string; alias?: string; profile?: string; about?: string; picture?: string; address: string;
 	state: "asked" | "requested" | "accepted" | "blocked"; verified: boolean; since: string; devices?: number[];
 	awake?: boolean; safety_number?: string;
 }

@@ -438,6 +438,17 @@ func (t *Tab) Fill(selector, text string) {
 	t.Type(text)
 }
 
+// Choose puts files into a field for files, as its dialogue would.
+func (t *Tab) Choose(selector string, paths ...string) {
+	t.b.t.Helper()
+	t.Until(`document.querySelector(` + strconv.Quote(selector) + `)`)
+	var found struct {
+		Result struct{ ObjectID string }
+	}
+	t.Ask("Runtime.evaluate", map[string]any{"expression": `document.querySelector(` + strconv.Quote(selector) + `)`}, &found)
+	t.Ask("DOM.setFileInputFiles", map[string]any{"objectId": found.Result.ObjectID, "files": paths}, nil)
+}
+
 var keys = map[string][2]any{
 	"Enter": {13, "\r"}, "Escape": {27, ""}, "Tab": {9, ""}, "Backspace": {8, ""}, "Delete": {46, ""}, "ArrowUp": {38, ""}, "ArrowDown": {40, ""},
 	"ArrowLeft": {37, ""}, "ArrowRight": {39, ""}, "End": {35, ""}, "Home": {36, ""}, "PageUp": {33, ""}, "PageDown": {34, ""}, "F6": {117, ""}, "F10": {121, ""}, " ": {32, " "},

@@ -1,0 +1,154 @@
+package node
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/linnetmesh/linnet/crypto/identity"
+	"github.com/linnetmesh/linnet/node/chat"
+	"github.com/linnetmesh/linnet/node/picture"
+	"github.com/linnetmesh/linnet/node/vault"
+)
+
+// Bounds of pictures.
+const (
+	MaxPicture     = picture.Size    // bytes of a picture, as it is sent and kept
+	MaxPictureFile = picture.MaxFile // bytes of a file that SetPicture takes
+)
+
+// ErrPicture says that a file is no picture that can be shown.
+var ErrPicture = picture.ErrPicture
+
+// ErrPictureLarge says that a picture has too many bytes or pixels.
+var ErrPictureLarge = picture.ErrLarge
+
+// ErrNoPicture says that an account has no picture.
+var ErrNoPicture = errors.New("node: no picture")
+
+// PictureHash tells pictures of an account apart: SHA-256 of it, as it is kept here; zero if there is none.
+type PictureHash = [32]byte
+
+func pictureKey(a identity.Account) []byte { return append([]byte{'a'}, a[:]...) }
+
+// Picture returns the picture of an account, of this one or of a contact: a JPEG of 256 × 256 pixels, at most MaxPicture
+// bytes, which this node has encoded itself. The errors are ErrUnknownContact, ErrNoPicture, and the vault's.
+func (n *Node) Picture(a Account) ([]byte, error) {
+	if c := n.contact(a); a != n.me && (c == nil || c.State == myself) {
+		return nil, ErrUnknownContact
+	}
+	b, err := n.config.Vault.Get(vault.Setting, pictureKey(a))
+	if errors.Is(err, vault.ErrNotFound) {
+		return nil, ErrNoPicture
+	}
+	return b, err
+}
+
+// OwnPicture returns what names the picture of this account, zero if it has none.
+func (n *Node) OwnPicture() PictureHash { return n.currentSelf().Picture }
+
+// SetPicture makes a picture of the account of the middle of a file, a JPEG, PNG or WebP of at most MaxPictureFile bytes,
+// and tells all contacts; an empty file takes it away. What the file says besides the pixels goes nowhere. The errors are
+// ErrPicture, ErrPictureLarge, and the vault's.
+func (n *Node) SetPicture(ctx context.Context, file []byte) error {
+	var made []byte
+	if len(file) > 0 {
+		n.picturing.Lock() // one at a time: a large one takes much memory
+		b, err := picture.Make(file)
+		n.picturing.Unlock()
+		if err != nil {
+			return err
+		}
+		made = b
+	}
+	return n.run(ctx, func(t *turn) error {
+		s := t.getSelf().clone()
+		if pictureHash(made) == s.Picture {
+			return nil
+		}
+		_, m := chat.NewMessage(chat.Clock{}, t.now, s.Pictured)
+		s.Picture, s.Pictured = pictureHash(made), m.Time
+		t.keepPicture(n.me, made)
+		t.putSelf(s)
+		t.after(n.tellPictures)
+		return nil
+	})
+}
+
+func pictureHash(image []byte) PictureHash { return (&chat.Avatar{Image: image}).Hash() }
+
+// keepPicture keeps a picture of an account, or forgets the one that there is.
+func (t *turn) keepPicture(a identity.Account, image []byte) {
+	if len(image) == 0 {
+		t.remove(vault.Setting, pictureKey(a))
+		return
+	}
+	t.put(vault.Setting, pictureKey(a), slices.Clone(image))
+}
+
+// tellPicture tells a contact how this account looks.
+func (t *turn) tellPicture(c *contact) error {
+	s := t.getSelf()
+	var image []byte
+	if s.Picture != (PictureHash{}) {
+		b, err := t.batch.Get(vault.Setting, pictureKey(t.n.me))
+		if err != nil {
+			return t.fail(err)
+		}
+		image = b
+	}
+	_, err := t.say(c, s.Pictured-1, 0, func(m *chat.Message) {
+		m.Kind, m.Avatar = chat.KindAvatar, &chat.Avatar{Image: image}
+	})
+	if c = t.contact(c.account); err == nil && c.Shown != s.Pictured {
+		c = c.clone()
+		c.Shown = s.Pictured
+		t.putContact(c)
+	}
+	return err
+}
+
+// tellPictures tells the contacts that do not know it how this account looks now. Who never saw one is not told that there
+// is none.
+func (n *Node) tellPictures() {
+	s := n.currentSelf()
+	n.some(1, func(c *contact) bool { // each is large
+		return c.State == Accepted && c.Shown < s.Pictured && (c.Shown != 0 || s.Picture != PictureHash{})
+	}, (*turn).tellPicture)
+}
+
+// takePicture remembers how somebody looks: the latest counts. What came is kept as this node encodes it anew; what cannot
+// be read is as if it had not come.
+func (t *turn) takePicture(c *contact, m *chat.Message, from chat.Author) {
+	own := from.Account == t.n.me
+	s := t.getSelf()
+	switch {
+	case own && (from.Device == t.n.number || m.Time <= s.Pictured): // what was said here is kept already
+		return
+	case !own && (c.State == Requested || c.State == Blocked): // who only asks is known by name
+		return
+	case !own && cmp.Or(cmp.Compare(m.Time, c.Pictured), bytes.Compare(m.ID[:], c.PictureID[:])) <= 0:
+		return
+	}
+	image := m.Avatar.Image
+	if len(image) > 0 {
+		var err error
+		if image, err = picture.Renew(image); err != nil {
+			t.n.log.Warn("a picture is not as it must be", "error", err)
+			return
+		}
+	}
+	t.keepPicture(from.Account, image)
+	if own {
+		s = s.clone()
+		s.Picture, s.Pictured = pictureHash(image), m.Time
+		t.putSelf(s)
+		return
+	}
+	c = c.clone()
+	c.Picture, c.Pictured, c.PictureID = pictureHash(image), m.Time, m.ID
+	t.putContact(c)
+	t.tell(Event{Kind: EventContact, Account: c.account})
+}
