@@ -123,6 +123,7 @@ Not in it are keys, and messages that were deleted or disappear within a day. To
 				fmt.Fprintf(w, "%s  %s\n", line1(args[0]), inBytes(uint64(bytes)))
 				printBackup(w, made)
 				fmt.Fprintf(w, "\nCheck it now and then:  linnet backup verify %s\n", line1(args[0]))
+				fmt.Fprintln(w, "To restore it takes your 24 words, too:  linnet words")
 			})
 		})
 	takingPassphrase(c)

@@ -262,6 +262,9 @@ func checkStorage(s vault.Stats, damaged []string, backup string) api.Check {
 	return c
 }
 
+// wordsHere says that nobody showed to have the words, which are still here.
+var wordsHere = api.Check{Name: "words", State: checkWarn, Text: "your 24 words are not on paper yet", Fix: "linnet words"}
+
 // backupOld is how old a backup may be before the doctor advises another one.
 const backupOld = 30 * 24 * time.Hour
 
@@ -372,6 +375,9 @@ func (h *house) Doctor(_ context.Context, report bool) (api.Report, error) {
 		if m, err := h.messenger(t.name); err == nil {
 			made, ok := m.Node.LastBackup()
 			checks = append(checks, checkBackup(made, ok, len(m.Node.Contacts()), time.Now()))
+			if _, err := m.Node.Words(); err == nil {
+				checks = append(checks, wordsHere)
+			}
 		}
 		name := t.name
 		if report {

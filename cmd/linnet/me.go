@@ -350,7 +350,7 @@ func printStatus(w io.Writer, s *api.Status, now time.Time) {
 		fmt.Fprintln(w)
 		printChecks(w, a.Checks)
 		if a.Words {
-			fmt.Fprintln(w, "  warn  words     your 24 words are not on paper yet     fix: linnet words")
+			printChecks(w, []api.Check{wordsHere})
 		}
 		for j, x := range a.Waiting {
 			if j == 0 {

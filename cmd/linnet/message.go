@@ -30,43 +30,38 @@ What linnet send prints is where the message is by then; linnet why ID tells mor
 			if err != nil {
 				return err
 			}
-			if wait := t.span("wait"); wait > 0 {
+			if wait := t.patience(sendWait); wait > 0 {
 				if m, err = t.until(ctx, m, wait); err != nil {
 					return err
 				}
 			}
 			return t.say(m, func(w io.Writer) {
 				fmt.Fprintf(w, "%s  %s  %s\n", short(m.ID), state(m), inMillis(time.Since(since)))
+				if m.State == "queued" && t.toTerminal() {
+					fmt.Fprintf(w, "It goes on by itself:  linnet why %s\n", short(m.ID))
+				}
 			})
 		})
 	c.Flags().String("reply", "", "ID of the message that it answers")
 	c.Flags().String("key", "", "idempotency key: with the same key and text it is said once, however often it is tried")
-	c.Flags().Duration("wait", 0, "wait so long for it to be delivered")
+	c.Flags().Duration("wait", 0, "wait so long for it to be delivered; on a terminal 1s, unless you say otherwise")
 	return c
 }
 
+// sendWait is how long send waits on a terminal: longer than it takes to deliver a message to somebody who is awake.
+const sendWait = time.Second
+
 // until waits until a message is delivered, or failed, but not longer than that, and returns it as it is then.
 func (t *talk) until(ctx context.Context, m *api.Message, wait time.Duration) (*api.Message, error) {
-	short, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	arrived := func() bool { return m.State != "queued" && m.State != "kept" }
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !arrived() {
-		select {
-		case <-short.Done():
-			if ctx.Err() != nil {
-				return nil, errInterrupted
-			}
-			return m, nil
-		case <-tick.C:
+	err := t.poll(ctx, wait, func() (bool, error) {
+		if m.State != "queued" && m.State != "kept" {
+			return true, nil
 		}
 		var err error
-		if m, err = api.GetMessage.Call(ctx, t.Client, t.about(m.ID)); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
+		m, err = api.GetMessage.Call(ctx, t.Client, t.about(m.ID))
+		return false, err
+	})
+	return m, err
 }
 
 // state says in one phrase where an own message is, and nothing for others.

@@ -10,6 +10,7 @@ import (
 	"github.com/mdp/qrterminal/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/linnetmesh/linnet/node"
 	"github.com/linnetmesh/linnet/node/api"
 )
 
@@ -85,7 +86,8 @@ func printQR(w io.Writer, text string) {
 
 func newAdd() *cobra.Command {
 	c := asking("add LINK|ADDRESS", "Add a contact", `Add asks somebody to become a contact, by the link of an invite or by an address. They are looked
-for as long as it takes; what you send meanwhile waits.`, 1, 1, func(ctx context.Context, t *talk, args []string) error {
+for as long as it takes; what you send meanwhile waits. An invite is accepted as soon as they are found: on a terminal, add
+waits a moment for that.`, 1, 1, func(ctx context.Context, t *talk, args []string) error {
 		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(args[0])), relayScheme) {
 			return t.addRelay(ctx, args[0])
 		}
@@ -98,13 +100,45 @@ for as long as it takes; what you send meanwhile waits.`, 1, 1, func(ctx context
 		if err != nil {
 			return err
 		}
+		if wait := t.patience(addWait); wait > 0 && strings.HasPrefix(strings.ToLower(strings.TrimSpace(args[0])), inviteScheme) {
+			if added, err = t.untilAccepted(ctx, added, wait); err != nil {
+				return err
+			}
+		}
 		return t.say(added, func(w io.Writer) {
 			fmt.Fprintf(w, "@%s  %s\n", line1(added.Name), added.State)
+			if added.State == asked {
+				fmt.Fprintln(w, "They are looked for, as long as it takes:  linnet contacts")
+			}
 			fmt.Fprintf(w, "Say something:  linnet send @%s \"hi\"\n", line1(added.Name))
 		})
 	})
 	c.Flags().String("alias", "", "what to call them here")
+	c.Flags().Duration("wait", 0, "wait so long for them to accept; on a terminal 5s, unless you say otherwise")
 	return c
+}
+
+// inviteScheme begins the link of an invite.
+const inviteScheme = "linnet:add/"
+
+// addWait is how long add waits on a terminal.
+const addWait = 5 * time.Second
+
+// asked is the state of a contact that has not answered.
+var asked = node.Asked.String()
+
+// untilAccepted waits until a contact is one, but not longer than that, and returns it as it is then.
+func (t *talk) untilAccepted(ctx context.Context, c *api.Contact, wait time.Duration) (*api.Contact, error) {
+	in := t.with(c.ID)
+	err := t.poll(ctx, wait, func() (bool, error) {
+		if c.State != asked {
+			return true, nil
+		}
+		var err error
+		c, err = api.GetContact.Call(ctx, t.Client, in)
+		return false, err
+	})
+	return c, err
 }
 
 func printContacts(w io.Writer, all []api.Contact, none string) {

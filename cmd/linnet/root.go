@@ -141,12 +141,22 @@ func unknownVerb(root *cobra.Command, args []string) error {
 	if _, _, err := root.Find(args); err == nil {
 		return nil
 	}
-	root.SuggestionsMinimumDistance = 2
 	text := fmt.Sprintf("there is no verb %q; linnet help lists all", args[0])
-	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
-		text = fmt.Sprintf("there is no verb %q; did you mean: linnet %s", args[0], near[0])
+	if near := nearestVerb(root, args[0]); near != "" {
+		text = fmt.Sprintf("there is no verb %q; did you mean: linnet %s", args[0], near)
 	}
 	return &usageError{text}
+}
+
+// nearestVerb returns the verb that takes the fewest slips of the fingers, two at most, empty if there is none.
+func nearestVerb(root *cobra.Command, typed string) string {
+	for slips := 1; slips <= 2; slips++ {
+		root.SuggestionsMinimumDistance = slips
+		if near := root.SuggestionsFor(typed); len(near) > 0 {
+			return near[0]
+		}
+	}
+	return ""
 }
 
 // wantsJSON tells whether a program reads what is said. After -- there are no flags.

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -166,9 +167,15 @@ func sayUp(out io.Writer, s *api.Status, was, asJSON bool) error {
 		}
 		fmt.Fprintln(b)
 	}
-	if len(s.Accounts) == 0 {
-		fmt.Fprintln(b, "\nThere is no account yet:\n  linnet up --name NAME      makes one\n  linnet backup restore FILE has one again from a backup\n  linnet init --words        has one again from its 24 words alone")
-	} else {
+	runs := slices.ContainsFunc(s.Accounts, func(a api.AccountStatus) bool { return a.State == stateRunning })
+	switch {
+	case len(s.Accounts) == 0:
+		fmt.Fprintln(b, "\nThere is no account yet:\n  linnet up --name NAME        makes one\n  linnet backup restore FILE   has one again from a backup\n  linnet init --words          has one again from its 24 words alone")
+	case !runs && s.Accounts[0].State == stateLocked:
+		fmt.Fprintln(b, "\n  linnet account unlock     asks for its passphrase")
+	case !runs:
+		fmt.Fprintln(b, "\n  linnet doctor             what is wrong, and what to do")
+	default:
 		fmt.Fprintln(b, "\n  linnet open               the page\n  linnet invite             link and QR, works once, for 24 hours\n  linnet add 'linnet:…'     what your friend types\n  linnet status             how it does")
 	}
 	_, err := out.Write(b.Bytes())

@@ -72,6 +72,39 @@ func (t *talk) span(flag string) time.Duration {
 	return v
 }
 
+// patience is how long to wait: as --wait says, else so long if somebody looks on, who would ask again.
+func (t *talk) patience(watched time.Duration) time.Duration {
+	if t.flags.Flags().Changed("wait") || t.json || !t.toTerminal() {
+		return t.span("wait")
+	}
+	return watched
+}
+
+// poll looks until it is done, but not longer than that.
+func (t *talk) poll(ctx context.Context, wait time.Duration, look func() (done bool, err error)) error {
+	short, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		done, err := look()
+		switch {
+		case ctx.Err() != nil:
+			return errInterrupted
+		case done || err != nil:
+			return err
+		}
+		select {
+		case <-short.Done():
+			if ctx.Err() != nil {
+				return errInterrupted
+			}
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
 func (t *talk) at() api.InAccount { return api.InAccount{Account: t.account} }
 
 func (t *talk) with(contact string) api.InContact {
