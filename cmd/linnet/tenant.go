@@ -223,11 +223,10 @@ func (h *house) moveIn(temporary, name, display, passphrase string, keyring bool
 			return api.Account{}, err
 		}
 	}
-	err = os.Rename(temporary, t.folder)
-	if err == nil {
-		err = syncFolder(h.settings.Folder)
+	if err := os.Rename(temporary, t.folder); err != nil { // what may be there now is not ours
+		return api.Account{}, errors.Join(refusalOf(fmt.Errorf("naming an account: %w", err)), forget(t, keyring))
 	}
-	if err == nil {
+	if err = syncFolder(h.settings.Folder); err == nil {
 		h.mutex.Lock()
 		h.tenants = append(h.tenants, t)
 		h.mutex.Unlock()
@@ -256,13 +255,17 @@ func (h *house) evict(t *tenant, keyring bool) {
 	}
 	h.poke()
 	h.keepOrder()
-	err := os.RemoveAll(t.folder)
-	if keyring {
-		err = errors.Join(err, reword(t.folder, ""))
-	}
-	if err != nil {
+	if err := errors.Join(os.RemoveAll(t.folder), forget(t, keyring)); err != nil {
 		h.settings.Log.Error("what is left of a new account was not removed", "error", err)
 	}
+}
+
+// forget has the keyring forget the passphrase of an account that there is none of, if it has it.
+func forget(t *tenant, keyring bool) error {
+	if !keyring {
+		return nil
+	}
+	return reword(t.folder, "")
 }
 
 // keepOrder writes down which account is older than which. It is only about who is the default.
