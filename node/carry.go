@@ -111,6 +111,7 @@ func (c *carrier) run(ctx context.Context) {
 		c.k.mu.Lock()
 		c.k.unkept = err
 		c.k.mu.Unlock()
+		c.k.tell()
 		switch {
 		case err == nil:
 			wait = keepFirst

@@ -99,8 +99,9 @@ func (c *collector) has() (bundle uint32, descriptors uint64) {
 // got notes which bundle and which descriptors the relay has.
 func (c *collector) got(bundle uint32, descriptors uint64) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.supplied, c.leftSince = bundle, descriptors
+	c.mu.Unlock()
+	c.n.mail.tell()
 }
 
 // relay returns what is known of the relay now, nil if it is not used any more.
@@ -115,8 +116,9 @@ func (c *collector) relay() *ownRelay {
 
 func (c *collector) note(change func(*RelayHealth)) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	change(&c.health)
+	c.mu.Unlock()
+	c.n.mail.tell()
 }
 
 // silent tells whether the relay failed when it was tried last.
@@ -573,9 +575,9 @@ func (n *Node) askAgain(d device, name mailbox.Name) {
 func reasonOf(err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return "it does not answer in time"
+		return saysSlow
 	case errors.Is(err, errUnreachable):
-		return "it cannot be reached"
+		return saysUnreachable
 	default:
 		return strings.TrimPrefix(err.Error(), "mailbox: ")
 	}

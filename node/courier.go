@@ -23,6 +23,7 @@ type courier struct {
 
 	mu     sync.Mutex
 	reason string
+	told   string // what EventWaiting told last
 	next   time.Time
 	weak   chan []byte
 
@@ -99,11 +100,25 @@ func (k *courier) run(ctx context.Context) {
 
 func (k *courier) note(err error, next time.Time) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.reason, k.next = "", next
 	if err != nil {
 		k.reason = err.Error()
 	}
+	k.mu.Unlock()
+	k.tell()
+}
+
+// tell tells who watches why something waits, where that is another reason than they were told last. That one looks again is
+// no news.
+func (k *courier) tell() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	why := k.why()
+	if why == k.told || why == reasonUnknown && k.told != "" {
+		return
+	}
+	k.told = why
+	k.n.ring.add([]Event{{Kind: EventWaiting, Time: k.n.now(), Account: k.to.account, Device: k.to.number}})
 }
 
 // rest waits, and is false if something happened that makes it worth trying at once.

@@ -23,11 +23,14 @@ const (
 	EventSession                         // a session with a device began: see To
 	EventCallSignal                      // a call's signal came: see Account and Device
 	EventCall                            // a call rings, was answered, ended, or changed in some other way: see Node.Call
+	EventRelay                           // the own relays changed, or how they do: see Node.Relays
+	EventWaiting                         // why something waits for a device changed: see Account, Device and Node.Waiting
 )
 
 var eventNames = map[EventKind]string{
 	EventMessage: "message", EventDelivery: "delivery", EventContact: "contact", EventTyping: "typing",
 	EventPresence: "presence", EventSession: "session", EventCallSignal: "call signal", EventCall: "call",
+	EventRelay: "relay", EventWaiting: "waiting",
 }
 
 // String names the event.

@@ -40,6 +40,9 @@ type mail struct {
 	left       map[mailbox.PlaceKey][]byte // descriptors, for all own relays
 	leftSince  uint64                      // counts what was left
 	leftOf     []descriptor.Box            // those that it names
+
+	telling sync.Mutex                            // before mu
+	told    map[identity.TransportKey]RelayHealth // what EventRelay told last
 }
 
 // offset is by how much a relay's clock is ahead of this machine's.
@@ -78,9 +81,27 @@ func (m *mail) enter(c *collector) {
 
 func (m *mail) exit(c *collector) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	if m.collectors[c.key] == c {
 		delete(m.collectors, c.key)
+	}
+	m.mu.Unlock()
+	m.tell()
+}
+
+// tell tells who watches that relays do otherwise than they were told last. That one was heard again is no news, and that a
+// clock goes a little otherwise neither.
+func (m *mail) tell() {
+	m.telling.Lock()
+	defer m.telling.Unlock()
+	now := make(map[identity.TransportKey]RelayHealth)
+	for _, c := range m.all() {
+		h := m.health(c.key)
+		h.Seen, h.Ahead = time.Time{}, h.Ahead.Truncate(time.Minute)
+		now[c.key] = h
+	}
+	if !maps.Equal(now, m.told) {
+		m.told = now
+		m.n.ring.add([]Event{{Kind: EventRelay, Time: m.n.now()}})
 	}
 }
 
@@ -290,6 +311,7 @@ func (m *mail) leave(boxes []descriptor.Box, now, ahead []descriptor.Sealed) {
 	}
 	m.mu.Unlock()
 	if !same {
+		m.tell()
 		m.attend()
 	}
 }

@@ -173,14 +173,14 @@ func (t *turn) relay(key identity.TransportKey) *ownRelay {
 }
 
 func (t *turn) putRelay(r *ownRelay) {
-	t.changes++
 	t.relays[r.key] = r
+	t.tell(Event{Kind: EventRelay})
 	t.after(t.n.mail.look)
 }
 
 func (t *turn) dropRelay(key identity.TransportKey) {
-	t.changes++
 	t.relays[key] = nil
+	t.tell(Event{Kind: EventRelay})
 	t.after(t.n.mail.look)
 }
 

@@ -121,6 +121,7 @@ type Delivery struct {
 	Device int        `json:"device" doc:"0: its devices are not known yet"`
 	State  string     `json:"state" enum:"queued,kept,delivered,read,failed"`
 	Why    string     `json:"why,omitempty" doc:"it waits, or failed"`
+	Reason string     `json:"reason,omitempty" doc:"why, for programs: a stable name; other if there is a sentence alone"`
 	At     *time.Time `json:"at,omitempty" doc:"when it was delivered or read"`
 	Next   *time.Time `json:"next,omitempty" doc:"when it is tried again"`
 	Until  *time.Time `json:"until,omitempty" doc:"how long relays keep it"`
@@ -146,7 +147,9 @@ type Relay struct {
 	Drains    bool       `json:"drains,omitempty" doc:"it takes nothing new"`
 	Ready     bool       `json:"ready,omitempty" doc:"it has all that it hands out while this device sleeps"`
 	Why       string     `json:"why,omitempty" doc:"it cannot be used"`
+	Reason    string     `json:"reason,omitempty" doc:"why, for programs: a stable name; other if there is a sentence alone"`
 	Refuses   string     `json:"refuses,omitempty" doc:"why it does not take what it is to hand out while this device sleeps"`
+	Refusal   string     `json:"refusal,omitempty" doc:"why it refuses, for programs, as reason"`
 	Seen      *time.Time `json:"seen,omitempty" doc:"it last answered"`
 	AheadMS   *int64     `json:"ahead_ms,omitempty" doc:"by how much its clock is ahead of this machine's"`
 }
@@ -170,6 +173,7 @@ type Waiting struct {
 	First    string     `json:"first,omitempty" doc:"ID of the oldest message that people see"`
 	Since    *time.Time `json:"since,omitempty"`
 	Why      string     `json:"why,omitempty"`
+	Reason   string     `json:"reason,omitempty" doc:"why, for programs: a stable name; other if there is a sentence alone"`
 	Next     *time.Time `json:"next,omitempty"`
 }
 
@@ -230,7 +234,7 @@ type Token struct {
 // Event is something that happened.
 type Event struct {
 	ID      string    `json:"id" doc:"for Last-Event-ID"`
-	Type    string    `json:"type" enum:"message,delivery,contact,typing,presence,call,chat,account,resync" doc:"resync: events were missed, read again what is shown"`
+	Type    string    `json:"type" enum:"message,delivery,contact,typing,presence,call,chat,account,relay,waiting,resync" doc:"relay: own relays changed, or how they do; waiting: why something waits for that contact changed; resync: events were missed, read again what is shown"`
 	Time    time.Time `json:"time"`
 	Account string    `json:"account,omitempty" doc:"local name"`
 	With    string    `json:"with,omitempty" doc:"ID of the contact"`

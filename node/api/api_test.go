@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/linnetmesh/linnet/crypto/identity"
 	"github.com/linnetmesh/linnet/node"
 	"github.com/linnetmesh/linnet/node/vault"
 	"github.com/linnetmesh/linnet/p2p/p2ptest"
@@ -375,6 +376,32 @@ func TestProblems(t *testing.T) {
 }
 
 // Nobody without a token, from another origin, or with a narrow token gets further than it allows.
+// Each known error has a name of its own, which stays when the sentence is put better.
+func TestReasons(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, k := range known {
+		var p *Problem
+		if !errors.As(Explain(fmt.Errorf("asking: %w", k.err)), &p) || p.Reason != k.reason || p.Code != k.code {
+			t.Errorf("%v is %+v", k.err, p)
+		}
+		if k.reason == "" || seen[k.reason] || strings.Trim(k.reason, "abcdefghijklmnopqrstuvwxyz_") != "" {
+			t.Errorf("%v is named %q", k.err, k.reason)
+		}
+		seen[k.reason] = true
+	}
+	if len(Reasons()) != len(known) {
+		t.Error("some are not listed")
+	}
+	w := newWorld(t)
+	told := w.watch(t, "ada", func(e *Event) bool { return e.Type == "waiting" && e.With != "" && e.Message == nil })
+	in := InAdd{InAccount: InAccount{"ada"}}
+	seed := identity.NewSeed()
+	account, discovery := seed.Account(), seed.DiscoveryRoot(0).Key(0)
+	in.Body.Invite = identity.Address{Account: account.Public(), Discovery: discovery.Public()}.String()
+	must[Contact](t)(AddContact.Call(t.Context(), w.socket, in))
+	told()
+}
+
 func TestHostile(t *testing.T) {
 	w := newWorld(t)
 	w.meet(t)

@@ -94,6 +94,9 @@ func (a *at) viewEvent(e *node.Event) (Event, bool) {
 		}
 	case node.EventTyping, node.EventPresence:
 		v.With, v.Name, v.On = e.Account.String(), a.nameOf(e.Account), e.On
+	case node.EventWaiting:
+		v.With, v.Name = e.Account.String(), a.nameOf(e.Account)
+	case node.EventRelay:
 	case node.EventCall:
 		v.Call = a.currentCall()
 		v.With, v.Name = e.Account.String(), a.nameOf(e.Account)

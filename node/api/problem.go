@@ -19,6 +19,7 @@ type Problem struct { //nolint:errname // the name that RFC 9457 has for it
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
 	Code   Code   `json:"code" doc:"for programs"`
+	Reason string `json:"reason,omitempty" doc:"which of the reasons that a code may have, for programs: a stable name"`
 	Hint   string `json:"hint,omitempty" doc:"what to do, for people"`
 }
 
@@ -102,40 +103,41 @@ var known = []struct {
 	err    error
 	status int
 	code   Code
+	reason string
 	text   string
 	hint   string
 }{
-	{node.ErrUnknownContact, 404, CodeNotFound, "not a contact", "linnet contacts"},
-	{node.ErrUnknownMessage, 404, CodeNotFound, "no such message", "linnet history"},
-	{node.ErrBlocked, 409, CodeBlocked, "the contact is blocked", "linnet block --undo"},
-	{node.ErrRevoked, 409, CodeRevoked, "this device was taken off its account: it can read what it has, and say nothing", ""},
-	{node.ErrSelf, 400, CodeInvalid, "that is yourself", ""},
-	{node.ErrContactsFull, 507, CodeFull, "there are as many contacts as there can be", ""},
-	{node.ErrOutboxFull, 507, CodeFull, "too much waits for this contact already", "linnet status"},
-	{node.ErrInvite, 400, CodeInvalid, "that is no invite, or it was misspelt", "copy the whole link"},
-	{node.ErrInviteOver, 410, CodeGone, "the invite has expired", "ask for another"},
-	{node.ErrRelay, 400, CodeInvalid, "that is no relay's address, or it was misspelt", "copy the whole line that linnet-relay prints"},
-	{node.ErrUnknownRelay, 404, CodeNotFound, "no such relay", "linnet relay"},
-	{node.ErrRelaysFull, 507, CodeFull, "there are as many relays as there can be", "linnet relay remove"},
-	{node.ErrUnknownCall, 404, CodeNotFound, "no such call, or it is over", "linnet calls"},
-	{node.ErrInCall, 409, CodeConflict, "there is a call already", "linnet call hangup"},
-	{node.ErrCallSeat, 409, CodeConflict, "another program carries the media of this call", ""},
-	{node.ErrNeedsMixer, 400, CodeInvalid, "a call of more than four needs a mixer", "linnet call --via ADDRESS"},
-	{node.ErrMixer, 400, CodeInvalid, "that is no mixer's address, or it was misspelt", "copy the whole line that linnet-mixer prints"},
-	{node.ErrCall, 400, CodeInvalid, "such a call cannot be", ""},
-	{node.ErrPicture, 422, CodeMedia, "that is no JPEG, PNG or WebP that can be shown", ""},
-	{node.ErrPictureLarge, 413, CodeLarge, "the picture is too large: 8 MiB and 24 megapixels at most", ""},
-	{node.ErrNoPicture, 404, CodeNotFound, "there is no picture", "linnet profile --picture FILE"},
-	{node.ErrNoWords, 410, CodeGone, "the words are not on this device any more", ""},
-	{node.ErrWrongWords, 403, CodeWrong, "these are not the words of this account", ""},
-	{node.ErrOnce, 409, CodeConflict, "the idempotency key was used for another message", ""},
-	{node.ErrStopped, 503, CodeStopped, "the account stops", ""},
-	{node.ErrBackupKey, 403, CodeWrong, "wrong passphrase or identity: the backup does not open by it", ""},
-	{node.ErrBackup, 422, CodeDamaged, "that is no backup of Linnet", ""},
-	{node.ErrNewer, 409, CodeNewer, "it needs a newer Linnet", "install a newer Linnet"},
-	{node.ErrBackupDamaged, 422, CodeDamaged, "the backup is damaged or cut short", "try another copy of it"},
-	{node.ErrBackupLock, 422, CodeInvalid, "", ""},
-	{node.ErrFull, 507, CodeFull, "the disk is nearly full", "make room, then try again"},
+	{node.ErrUnknownContact, 404, CodeNotFound, "no_contact", "not a contact", "linnet contacts"},
+	{node.ErrUnknownMessage, 404, CodeNotFound, "no_message", "no such message", "linnet history"},
+	{node.ErrBlocked, 409, CodeBlocked, "blocked", "the contact is blocked", "linnet block --undo"},
+	{node.ErrRevoked, 409, CodeRevoked, "revoked", "this device was taken off its account: it can read what it has, and say nothing", ""},
+	{node.ErrSelf, 400, CodeInvalid, "self", "that is yourself", ""},
+	{node.ErrContactsFull, 507, CodeFull, "contacts_full", "there are as many contacts as there can be", ""},
+	{node.ErrOutboxFull, 507, CodeFull, "outbox_full", "too much waits for this contact already", "linnet status"},
+	{node.ErrInvite, 400, CodeInvalid, "not_invite", "that is no invite, or it was misspelt", "copy the whole link"},
+	{node.ErrInviteOver, 410, CodeGone, "invite_over", "the invite has expired", "ask for another"},
+	{node.ErrRelay, 400, CodeInvalid, "not_relay", "that is no relay's address, or it was misspelt", "copy the whole line that linnet-relay prints"},
+	{node.ErrUnknownRelay, 404, CodeNotFound, "no_such_relay", "no such relay", "linnet relay"},
+	{node.ErrRelaysFull, 507, CodeFull, "relays_full", "there are as many relays as there can be", "linnet relay remove"},
+	{node.ErrUnknownCall, 404, CodeNotFound, "no_call", "no such call, or it is over", "linnet calls"},
+	{node.ErrInCall, 409, CodeConflict, "in_call", "there is a call already", "linnet call hangup"},
+	{node.ErrCallSeat, 409, CodeConflict, "call_seat", "another program carries the media of this call", ""},
+	{node.ErrNeedsMixer, 400, CodeInvalid, "needs_mixer", "a call of more than four needs a mixer", "linnet call --via ADDRESS"},
+	{node.ErrMixer, 400, CodeInvalid, "not_mixer", "that is no mixer's address, or it was misspelt", "copy the whole line that linnet-mixer prints"},
+	{node.ErrCall, 400, CodeInvalid, "bad_call", "such a call cannot be", ""},
+	{node.ErrPicture, 422, CodeMedia, "not_picture", "that is no JPEG, PNG or WebP that can be shown", ""},
+	{node.ErrPictureLarge, 413, CodeLarge, "picture_large", "the picture is too large: 8 MiB and 24 megapixels at most", ""},
+	{node.ErrNoPicture, 404, CodeNotFound, "no_picture", "there is no picture", "linnet profile --picture FILE"},
+	{node.ErrNoWords, 410, CodeGone, "no_words", "the words are not on this device any more", ""},
+	{node.ErrWrongWords, 403, CodeWrong, "wrong_words", "these are not the words of this account", ""},
+	{node.ErrOnce, 409, CodeConflict, "key_used", "the idempotency key was used for another message", ""},
+	{node.ErrStopped, 503, CodeStopped, "stopped", "the account stops", ""},
+	{node.ErrBackupKey, 403, CodeWrong, "wrong_key", "wrong passphrase or identity: the backup does not open by it", ""},
+	{node.ErrBackup, 422, CodeDamaged, "not_backup", "that is no backup of Linnet", ""},
+	{node.ErrNewer, 409, CodeNewer, "newer", "it needs a newer Linnet", "install a newer Linnet"},
+	{node.ErrBackupDamaged, 422, CodeDamaged, "backup_damaged", "the backup is damaged or cut short", "try another copy of it"},
+	{node.ErrBackupLock, 422, CodeInvalid, "backup_lock", "", ""},
+	{node.ErrFull, 507, CodeFull, "disk_full", "the disk is nearly full", "make room, then try again"},
 }
 
 // Explain returns an error of node as the API says it, a *Problem; others it returns as they are.
@@ -146,13 +148,23 @@ func Explain(err error) error {
 	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {
-			return problem(k.status, k.code, k.hint, "%s", cmp.Or(k.text, err.Error()))
+			p := problem(k.status, k.code, k.hint, "%s", cmp.Or(k.text, err.Error()))
+			p.Reason = k.reason
+			return p
 		}
 	}
 	if node.IsInvalid(err) {
 		return problem(http.StatusUnprocessableEntity, CodeInvalid, "", "%s", err)
 	}
 	return err
+}
+
+// Reasons returns the reasons that problems may name, for who has words of their own for them.
+func Reasons() (out []string) {
+	for _, k := range known {
+		out = append(out, k.reason)
+	}
+	return out
 }
 
 // problemOf returns an error as the API says it. What is not known is told to the log alone.

@@ -73,7 +73,7 @@ func (s *Server) status() *Status {
 			if w.Account == n.Account() {
 				continue
 			}
-			x := Waiting{To: w.Account.String(), Name: in.nameOf(w.Account), Device: int(w.Device), Messages: w.Posts, Kept: w.Kept, Why: w.Why, Next: ptr(w.Next)}
+			x := Waiting{To: w.Account.String(), Name: in.nameOf(w.Account), Device: int(w.Device), Messages: w.Posts, Kept: w.Kept, Why: w.Why, Reason: string(node.ReasonOf(w.Why)), Next: ptr(w.Next)}
 			if ref, since, ok := n.Oldest(w.Account, w.Device); ok {
 				x.First, x.Since = textOf(ref.ID), &since
 				if m, err := n.Message(w.Account, ref); err == nil && w.Kept > 0 {

@@ -102,7 +102,7 @@ func (a *at) viewMessage(with node.Account, m *node.Message) Message {
 		}
 		for _, w := range m.Deliveries {
 			d := Delivery{
-				To: w.Account.String(), Name: a.nameOf(w.Account), Device: int(w.Device), State: w.State.String(), Why: w.Why,
+				To: w.Account.String(), Name: a.nameOf(w.Account), Device: int(w.Device), State: w.State.String(), Why: w.Why, Reason: string(node.ReasonOf(w.Why)),
 				At: ptr(w.At), Relays: len(w.Keepers),
 			}
 			if w.State == node.Queued {
@@ -175,6 +175,7 @@ func viewRelay(r *node.Relay) Relay {
 	out := Relay{
 		ID: r.Key.String(), Addresses: r.Addrs, State: r.State.String(), Since: r.Since, Invited: r.Invited,
 		Connected: r.Connected, Listens: r.Listens, Drains: r.Drains, Ready: r.Ready, Why: r.Why, Refuses: r.Refuses, Seen: ptr(r.Seen),
+		Reason: string(node.ReasonOf(r.Why)), Refusal: string(node.ReasonOf(r.Refuses)),
 	}
 	if r.Timed {
 		ms := r.Ahead.Milliseconds()

@@ -438,3 +438,63 @@ func TestSilence(t *testing.T) {
 		}
 	})
 }
+
+// TestRelaysAreTold holds that whoever watches is told when a relay does otherwise, and does not have to ask: that it died,
+// that it came back, that another was added. That it was heard again is no news.
+func TestRelaysAreTold(t *testing.T) {
+	inPostWorld(t, 2, func(w *postWorld) {
+		ben := w.person("Ben", w.Relays[0])
+		time.Sleep(time.Minute)
+		told := func(after uint64) (count int) {
+			ctx, cancel := context.WithCancel(w.ctx)
+			defer cancel()
+			last := ben.Node.LastEvent()
+			if last == after {
+				return 0
+			}
+			_ = ben.Node.Watch(ctx, after, func(e node.Event) error {
+				if e.Kind == node.EventRelay {
+					count++
+				}
+				if e.ID >= last {
+					cancel()
+				}
+				return ctx.Err()
+			})
+			return count
+		}
+		health := func() node.Relay { return ben.Node.Relays()[0] }
+		before := ben.Node.LastEvent()
+		time.Sleep(6 * time.Hour)
+		if n := told(before); n > 30 {
+			t.Errorf("in six hours in which nothing happened he is told %d times", n)
+		}
+
+		before = ben.Node.LastEvent()
+		w.must(w.Relays[0].Kill())
+		w.until("he does not see that it is dead", func() bool { return health().Why != "" })
+		if r := node.ReasonOf(health().Why); r != node.ReasonUnreachable && r != node.ReasonSlow {
+			t.Errorf("%q is %q", health().Why, r)
+		}
+		if told(before) == 0 {
+			t.Error("he is not told that it died")
+		}
+		before = ben.Node.LastEvent()
+		w.must(w.Relays[0].Start())
+		w.until("he does not see that it is back", func() bool { return health().Listens })
+		if told(before) == 0 {
+			t.Error("he is not told that it is back")
+		}
+		before = ben.Node.LastEvent()
+		_, err := ben.Node.AddRelay(w.ctx, w.Relays[1].Address())
+		w.must(err)
+		if told(before) == 0 {
+			t.Error("he is not told that there is another")
+		}
+		before = ben.Node.LastEvent()
+		w.until("the other has not all", func() bool { all := ben.Node.Relays(); return len(all) == 2 && all[1].Ready })
+		if told(before) == 0 {
+			t.Error("he is not told that it is ready")
+		}
+	})
+}

@@ -97,7 +97,7 @@ func (s *stage) relays() []api.Relay {
 	return []api.Relay{
 		{ID: relayID(0), Addresses: at("oak.example"), State: "used", Since: now, Connected: true, Listens: true, Ready: true, Seen: &now},
 		{ID: relayID(1), Addresses: at("a-relay-with-a-very-long-name-that-nobody-would-type." + strings.Repeat("subdomain.", 6) + "example"), State: "used", Since: now, Connected: true, Seen: &seen, AheadMS: &ahead},
-		{ID: relayID(2), Addresses: []string{"/ip6/2001:db8:85a3::8a2e:370:7334/udp/4747/quic-v1"}, State: "used", Since: now, Why: "mailbox: relay cannot be reached", Seen: &seen},
+		{ID: relayID(2), Addresses: []string{"/ip6/2001:db8:85a3::8a2e:370:7334/udp/4747/quic-v1"}, State: "used", Since: now, Why: "relay cannot be reached", Reason: "relay_unreachable", Seen: &seen},
 		{ID: relayID(3), Addresses: at("elm.example"), State: "leaving", Since: now, Drains: true, Seen: &seen},
 		{ID: relayID(4), Addresses: at("fir.example"), State: "allowed", Since: now, Invited: true},
 	}
@@ -130,7 +130,7 @@ func newStage() *stage {
 						d.Kept = append(d.Kept, api.Keeper{Relay: relayID(k), Until: until})
 					}
 				case "queued", "failed":
-					d.Why = "no relay of its answers"
+					d.Why, d.Reason = "no relay of its answers", "no_relay"
 				}
 				m.Deliveries = []api.Delivery{d}
 			}

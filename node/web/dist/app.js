@@ -1205,15 +1205,17 @@ function notifyDomUpdates() {
 
 // src/api.ts
 var Problem = class extends Error {
-  constructor(status, code, detail, hint = "") {
+  constructor(status, code, detail, hint = "", reason = "") {
     super(detail);
     this.status = status;
     this.code = code;
     this.hint = hint;
+    this.reason = reason;
   }
   status;
   code;
   hint;
+  reason;
 };
 var session = signal("unknown");
 var link = signal("up");
@@ -1254,13 +1256,13 @@ async function call(method, path, body, more = {}) {
   }
   if (answer.ok) return value;
   if (answer.status === 401) forget();
-  throw new Problem(answer.status, value.code ?? "internal", value.detail ?? value.title ?? answer.statusText, value.hint);
+  throw new Problem(answer.status, value.code ?? "internal", value.detail ?? value.title ?? answer.statusText, value.hint, value.reason);
 }
 async function stream(method, path, body) {
   const answer = await fetch(path, { method, headers: { Authorization: "Bearer " + token, "Content-Type": "application/json" }, body: JSON.stringify(body), cache: "no-store", redirect: "error" });
   if (answer.ok && answer.body) return answer.body;
   const value = await answer.json().catch(() => ({}));
-  throw new Problem(answer.status, value.code ?? "internal", value.detail ?? answer.statusText, value.hint);
+  throw new Problem(answer.status, value.code ?? "internal", value.detail ?? answer.statusText, value.hint, value.reason);
 }
 async function login(code) {
   keep(await call("POST", "/v1/login", { code }));
@@ -1906,7 +1908,11 @@ var en_default = {
   pictureCut: "Drag it, or use the arrow keys, until the circle shows what others are to see. Only this part is sent, without place or camera.",
   pictureUse: "Use",
   pictureBad: "This browser cannot read that as a picture.",
-  zoom: "Zoom"
+  zoom: "Zoom",
+  noContact: "They are no contact any more.",
+  noMessage: "There is no such message any more.",
+  accountStops: "The account is being stopped.",
+  pictureLarge: "The picture is too large: 8 MB and 24 megapixels at most."
 };
 
 // src/tongue.ts
@@ -1994,54 +2000,54 @@ function size(bytes) {
 }
 
 // src/reasons.ts
-var known = [
-  ["nobody in the network has the account's descriptor", "whyNotFound"],
-  ["says nowhere that it can be reached directly", "whyNowhere"],
-  ["its device cannot take it now", "whyBusy"],
-  ["its device lost the session", "whyReset"],
-  ["its device does not answer", "whyNoAnswer"],
-  ["its device is not the account's any more", "whyDeviceGone"],
-  ["no relay of its answers", "whyNoRelay"],
-  ["looking for the account", "whyLooking"],
-  ["not delivered for 30 days", "whyTooOld"],
-  ["its device was taken off the account", "whyDeviceGone"],
-  ["the contact was removed", "whyRemoved"],
-  ["this device was taken off", "whyRevoked"],
-  ["you blocked this contact", "whyBlocked"],
-  ["the contact is blocked", "whyBlocked"],
-  ["it does not answer in time", "whySlow"],
-  ["it cannot be reached", "whyUnreachable"],
-  ["relay cannot be reached", "whyUnreachable"],
-  ["relay is busy", "whyRelayBusy"],
-  ["relay is closing down", "whyDrains"],
-  ["relay has no room left", "whyRelayFull"],
-  ["banned here", "whyBanned"],
-  ["too many boxes from this network", "whyManyBoxes"],
-  ["box is full", "whyBoxFull"],
-  ["share of this token is full", "whyBoxFull"],
-  ["share of this contact is full", "whyBoxFull"],
-  ["too fast", "whyFast"],
-  ["no room for strangers left", "whyStrangers"],
-  ["no strangers let in", "whyStrangers"],
-  ["does not keep to the protocol", "whyLie"],
-  ["relay failed", "whyRelayFailed"],
-  ["needs a newer Linnet", "whyNewer"],
-  ["that is no relay's address", "notRelay"],
-  ["there are as many relays as there can be", "relaysFull"],
-  ["no such relay", "relayGone"],
-  ["that is no invite", "notInvite"],
-  ["the invite has expired", "inviteOver"],
-  ["that is yourself", "inviteSelf"],
-  ["there are as many contacts as there can be", "contactsFull"],
-  ["too much waits for this contact already", "outboxFull"],
-  ["the disk is nearly full", "diskFull"],
-  ["these are not the words of this account", "wordsWrong"]
-];
-function told(reason) {
-  const k3 = known.find(([part]) => reason.includes(part));
-  return k3 ? t3(k3[1]) : reason;
+var known = /* @__PURE__ */ new Map([
+  ["not_found", "whyNotFound"],
+  ["looking", "whyLooking"],
+  ["nowhere", "whyNowhere"],
+  ["device_busy", "whyBusy"],
+  ["session_lost", "whyReset"],
+  ["no_answer", "whyNoAnswer"],
+  ["device_gone", "whyDeviceGone"],
+  ["no_relay", "whyNoRelay"],
+  ["too_old", "whyTooOld"],
+  ["removed", "whyRemoved"],
+  ["blocked", "whyBlocked"],
+  ["revoked", "whyRevoked"],
+  ["relay_slow", "whySlow"],
+  ["relay_unreachable", "whyUnreachable"],
+  ["relay_busy", "whyRelayBusy"],
+  ["relay_drains", "whyDrains"],
+  ["relay_full", "whyRelayFull"],
+  ["relay_failed", "whyRelayFailed"],
+  ["relay_lies", "whyLie"],
+  ["relay_banned", "whyBanned"],
+  ["relay_boxes", "whyManyBoxes"],
+  ["box_full", "whyBoxFull"],
+  ["too_fast", "whyFast"],
+  ["no_strangers", "whyStrangers"],
+  ["newer", "whyNewer"],
+  ["not_relay", "notRelay"],
+  ["relays_full", "relaysFull"],
+  ["no_such_relay", "relayGone"],
+  ["not_invite", "notInvite"],
+  ["invite_over", "inviteOver"],
+  ["self", "inviteSelf"],
+  ["contacts_full", "contactsFull"],
+  ["no_contact", "noContact"],
+  ["no_message", "noMessage"],
+  ["outbox_full", "outboxFull"],
+  ["disk_full", "diskFull"],
+  ["wrong_words", "wordsWrong"],
+  ["no_words", "wordsGone"],
+  ["stopped", "accountStops"],
+  ["not_picture", "pictureBad"],
+  ["picture_large", "pictureLarge"]
+]);
+function told(reason, sentence) {
+  const key = known.get(reason ?? "");
+  return key ? t3(key) : sentence;
 }
-var foreign = (reason) => !known.some(([part]) => reason.includes(part));
+var foreign = (reason) => !known.has(reason ?? "");
 
 // src/state.ts
 var accounts = signal(null);
@@ -2097,7 +2103,7 @@ function dismiss(id) {
 function explain(e3) {
   if (e3 instanceof Problem) {
     if (e3.code === "no_daemon") return t3("down");
-    return told(e3.message) || e3.code;
+    return told(e3.reason, e3.message) || e3.code;
   }
   return String(e3 instanceof Error ? e3.message : e3);
 }
@@ -2832,16 +2838,19 @@ async function lookAgain(id) {
 }
 function watchLate() {
   let next = 0;
-  effect(() => {
+  const late = () => {
     const m3 = thread.value.messages.at(-1);
+    return m3?.own && !m3.pending && m3.state === "queued" ? m3.id : "";
+  };
+  effect(() => {
+    const id = late();
     clearTimeout(next);
-    if (!m3?.own || m3.pending || m3.state !== "queued") return;
-    const look = async () => {
-      if (!document.hidden) await lookAgain(m3.id);
-      clearTimeout(next);
-      if (thread.value.messages.at(-1) === m3) next = setTimeout(look, 5e3);
-    };
-    next = setTimeout(look, m3.deliveries?.some((d3) => d3.why) ? 5e3 : 1e3);
+    if (id) next = setTimeout(() => {
+      if (late() === id) void lookAgain(id);
+    }, 1e3);
+  });
+  listeners.add((e3) => {
+    if (e3.type === "waiting" && e3.with === thread.value.id && late()) void lookAgain(late());
   });
 }
 var draftTimer = 0;
@@ -2893,9 +2902,9 @@ function why(m3) {
   if (m3.pending === "unsent") return m3.problem || "";
   if (m3.state !== "queued" && m3.state !== "failed") return "";
   const d3 = m3.deliveries?.find((x2) => x2.why);
-  return d3?.why ? told(d3.why) : "";
+  return d3?.why ? told(d3.reason, d3.why) : "";
 }
-var foreignWhy = (m3) => m3.pending !== "unsent" && foreign(m3.deliveries?.find((x2) => x2.why)?.why ?? "");
+var foreignWhy = (m3) => m3.pending !== "unsent" && foreign(m3.deliveries?.find((x2) => x2.why)?.reason);
 function deliveryText(d3) {
   switch (d3.state) {
     case "delivered":
@@ -3559,8 +3568,8 @@ function RelayName({ id }) {
   return /* @__PURE__ */ k("span", { class: "relay-name" }, host && /* @__PURE__ */ k("bdi", { "data-theirs": true }, host, " "), /* @__PURE__ */ k("code", { dir: "ltr", "data-theirs": true }, shortRelay(id)));
 }
 function Reason({ of, line }) {
-  const text = told(of);
-  return /* @__PURE__ */ k("bdi", { "data-theirs": foreign(of) || void 0 }, line ? text.charAt(0).toLocaleUpperCase() + text.slice(1) : text);
+  const text = told(of.reason, of.why ?? "");
+  return /* @__PURE__ */ k("bdi", { "data-theirs": foreign(of.reason) || void 0 }, line ? text.charAt(0).toLocaleUpperCase() + text.slice(1) : text);
 }
 function Health({ r: r3 }) {
   const until2 = new Date(Date.parse(r3.since) + leaveDays * 864e5);
@@ -3571,7 +3580,7 @@ function Health({ r: r3 }) {
   else if (r3.listens) lines2.push(/* @__PURE__ */ k("span", null, t3("relayListens")));
   else if (r3.connected || r3.seen && !r3.why) lines2.push(/* @__PURE__ */ k("span", null, t3("relayVisited")));
   else if (!r3.why) lines2.push(/* @__PURE__ */ k("span", null, t3("relayOpening")));
-  if (r3.why) lines2.push(/* @__PURE__ */ k("span", { class: "bad" }, /* @__PURE__ */ k(Reason, { of: r3.why, line: !lines2.length })));
+  if (r3.why) lines2.push(/* @__PURE__ */ k("span", { class: "bad" }, /* @__PURE__ */ k(Reason, { of: r3, line: !lines2.length })));
   if (r3.state === "used" && r3.seen && !r3.why && !r3.drains && r3.ready === void 0) lines2.push(/* @__PURE__ */ k("span", null, t3("relaySupplied")));
   if (r3.invited) lines2.push(/* @__PURE__ */ k("span", null, t3("relayInvited")));
   if (r3.seen && !r3.connected) lines2.push(/* @__PURE__ */ k("span", null, t3("relaySeen", { time: moment(r3.seen) })));
@@ -3589,11 +3598,11 @@ function RelaysPage() {
     }, complain);
   };
   h2(() => {
-    let wait = 0, next = 0, over = false;
-    const look = async () => {
-      if (!document.hidden) await readRelays().catch(() => {
+    let wait = 0, next = 0;
+    const look = () => {
+      next = 0;
+      void readRelays().catch(() => {
       });
-      if (!over) next = setTimeout(look, 3e3);
     };
     const soon = () => {
       wait ||= setTimeout(() => {
@@ -3603,15 +3612,20 @@ function RelaysPage() {
     };
     const hear = (e3) => {
       if (e3.type === "delivery") soon();
+      if (e3.type === "relay") next ||= setTimeout(look, 150);
+    };
+    const all2 = () => {
+      look();
+      count.current();
     };
     listeners.add(hear);
-    count.current();
-    void look();
+    refreshers.add(all2);
+    all2();
     return () => {
-      over = true;
       clearTimeout(next);
       clearTimeout(wait);
       listeners.delete(hear);
+      refreshers.delete(all2);
     };
   }, []);
   const all = relays.value, used2 = all?.filter((r3) => r3.state === "used") ?? [];
@@ -4072,20 +4086,32 @@ function Details() {
   }, [open2?.id]);
   h2(() => {
     if (!open2?.own) return;
-    const look = () => {
-      const m4 = thread.value.messages.find((x2) => x2.id === open2.id);
-      if (m4 && (m4.state === "queued" || m4.state === "kept") && !document.hidden) void lookAgain(m4.id);
+    let again = 0;
+    const look = async () => {
+      clearTimeout(again);
+      await lookAgain(open2.id);
+      const m4 = thread.value.messages.find((x2) => x2.id === open2.id), tries = (m4?.deliveries ?? []).flatMap((d3) => d3.state === "queued" && d3.next ? [+new Date(d3.next)] : []);
+      clearTimeout(again);
+      if (tries.length && !gone) again = setTimeout(look, Math.max(1500, Math.min(...tries) - Date.now() + 1500));
     };
-    look();
-    const again = setInterval(look, 3e3);
-    return () => clearInterval(again);
+    let gone = false;
+    const hear = (e3) => {
+      if (e3.type === "waiting" && e3.with === open2.with) void look();
+    };
+    listeners.add(hear);
+    void look();
+    return () => {
+      gone = true;
+      clearTimeout(again);
+      listeners.delete(hear);
+    };
   }, [open2?.id]);
   if (!open2) return null;
   const m3 = thread.value.messages.find((x2) => x2.id === open2.id) ?? open2, late = m3.state === "queued" || m3.state === "kept" || m3.state === "failed";
   const relays2 = new Set(m3.deliveries?.flatMap((d3) => d3.kept?.map((k3) => k3.relay) ?? []));
   return /* @__PURE__ */ k(Dialog, { title: t3("details"), close: () => {
     details.value = null;
-  } }, /* @__PURE__ */ k("dl", { class: "facts" }, /* @__PURE__ */ k("dt", null, t3("said")), /* @__PURE__ */ k("dd", null, moment(m3.time)), m3.wrong_time && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("clock")), /* @__PURE__ */ k("dd", null, t3("wrongTime"))), m3.own && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("state")), /* @__PURE__ */ k("dd", null, stateText(m3)))), m3.deliveries?.map((d3) => /* @__PURE__ */ k("div", { class: "delivery" }, /* @__PURE__ */ k("span", { class: "ticks " + d3.state }, /* @__PURE__ */ k(Icon, { name: { queued: "clock", kept: "kept", delivered: "delivered", read: "delivered", failed: "failed" }[d3.state] })), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, d3.device ? t3("theirDevice", { name: plain(d3.name), n: d3.device }) : t3("theirDevices", { name: plain(d3.name) })), /* @__PURE__ */ k("small", null, deliveryText(d3)), d3.why && /* @__PURE__ */ k("small", { class: d3.state === "failed" ? "bad" : "warned" }, /* @__PURE__ */ k(Reason, { of: d3.why, line: true })), !!d3.kept?.length && /* @__PURE__ */ k("ul", { class: "keepers", "aria-label": t3("keptBy") }, d3.kept.map((k3) => /* @__PURE__ */ k("li", null, /* @__PURE__ */ k(Icon, { name: "relay" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(RelayName, { id: k3.relay }), /* @__PURE__ */ k("small", null, t3("keptUntil", { date: date(k3.until) }))))))))), m3.own && late && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("h3", null, t3("lateTitle")), /* @__PURE__ */ k("p", { class: "dim" }, t3(m3.state === "failed" ? "failedWhy" : m3.state === "kept" ? "keptText" : "queuedText")), m3.state === "kept" && relays2.size === 1 && /* @__PURE__ */ k("p", { class: "warn" }, t3("keptOne")), m3.state === "queued" && relays2.size > 0 && /* @__PURE__ */ k("p", { class: "dim" }, t3("keptHalf"))), m3.state === "failed" && /* @__PURE__ */ k("div", { class: "buttons" }, /* @__PURE__ */ k("button", { type: "button", class: "main", onClick: () => {
+  } }, /* @__PURE__ */ k("dl", { class: "facts" }, /* @__PURE__ */ k("dt", null, t3("said")), /* @__PURE__ */ k("dd", null, moment(m3.time)), m3.wrong_time && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("clock")), /* @__PURE__ */ k("dd", null, t3("wrongTime"))), m3.own && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("dt", null, t3("state")), /* @__PURE__ */ k("dd", null, stateText(m3)))), m3.deliveries?.map((d3) => /* @__PURE__ */ k("div", { class: "delivery" }, /* @__PURE__ */ k("span", { class: "ticks " + d3.state }, /* @__PURE__ */ k(Icon, { name: { queued: "clock", kept: "kept", delivered: "delivered", read: "delivered", failed: "failed" }[d3.state] })), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, d3.device ? t3("theirDevice", { name: plain(d3.name), n: d3.device }) : t3("theirDevices", { name: plain(d3.name) })), /* @__PURE__ */ k("small", null, deliveryText(d3)), d3.why && /* @__PURE__ */ k("small", { class: d3.state === "failed" ? "bad" : "warned" }, /* @__PURE__ */ k(Reason, { of: d3, line: true })), !!d3.kept?.length && /* @__PURE__ */ k("ul", { class: "keepers", "aria-label": t3("keptBy") }, d3.kept.map((k3) => /* @__PURE__ */ k("li", null, /* @__PURE__ */ k(Icon, { name: "relay" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(RelayName, { id: k3.relay }), /* @__PURE__ */ k("small", null, t3("keptUntil", { date: date(k3.until) }))))))))), m3.own && late && /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("h3", null, t3("lateTitle")), /* @__PURE__ */ k("p", { class: "dim" }, t3(m3.state === "failed" ? "failedWhy" : m3.state === "kept" ? "keptText" : "queuedText")), m3.state === "kept" && relays2.size === 1 && /* @__PURE__ */ k("p", { class: "warn" }, t3("keptOne")), m3.state === "queued" && relays2.size > 0 && /* @__PURE__ */ k("p", { class: "dim" }, t3("keptHalf"))), m3.state === "failed" && /* @__PURE__ */ k("div", { class: "buttons" }, /* @__PURE__ */ k("button", { type: "button", class: "main", onClick: () => {
     details.value = null;
     void call("POST", at("/messages/" + m3.id + "/retry"), {}).catch(complain);
   } }, /* @__PURE__ */ k(Icon, { name: "retry" }), t3("tryAgain"))));
@@ -4684,10 +4710,26 @@ function NodePage() {
       s3.value = x2;
     }, complain);
   };
-  h2(ask2, []);
+  h2(() => {
+    let next = 0;
+    const hear = (e3) => {
+      if (e3.type === "waiting" || e3.type === "delivery" || e3.type === "relay") next ||= setTimeout(() => {
+        next = 0;
+        ask2();
+      }, 300);
+    };
+    listeners.add(hear);
+    refreshers.add(ask2);
+    ask2();
+    return () => {
+      clearTimeout(next);
+      listeners.delete(hear);
+      refreshers.delete(ask2);
+    };
+  }, []);
   const a3 = s3.value?.accounts.find((x2) => x2.name === account.value);
   if (!s3.value) return /* @__PURE__ */ k("span", { class: "spinner" });
-  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("p", { class: "dim" }, t3("nodeText")), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("health")), /* @__PURE__ */ k(Checks, { all: [...s3.value.checks ?? [], ...a3?.checks ?? []] }), /* @__PURE__ */ k("div", { class: "row" }, /* @__PURE__ */ k(Icon, { name: "node" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, t3("peers", { n: a3?.peers ?? 0 })), /* @__PURE__ */ k("small", null, t3("runsSince", { time: moment(s3.value.since) }))))), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("outbox")), a3?.waiting?.length ? a3.waiting.map((w3) => /* @__PURE__ */ k("a", { class: "row", href: "#/c/" + w3.to }, /* @__PURE__ */ k(Avatar, { name: w3.name, id: w3.to, picture: chats.value.find((c3) => c3.with.id === w3.to)?.with.picture, size: "s" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: w3.name }), /* @__PURE__ */ k("small", null, t3("waitingCount", { n: w3.messages }), w3.why && /* @__PURE__ */ k(S, null, ": ", /* @__PURE__ */ k(Reason, { of: w3.why })))))) : /* @__PURE__ */ k("p", { class: "dim row-like" }, t3("nothingWaits"))), /* @__PURE__ */ k("div", { class: "buttons start" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: ask2 }, /* @__PURE__ */ k(Icon, { name: "retry" }), t3("lookAgain"))));
+  return /* @__PURE__ */ k(S, null, /* @__PURE__ */ k("p", { class: "dim" }, t3("nodeText")), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("health")), /* @__PURE__ */ k(Checks, { all: [...s3.value.checks ?? [], ...a3?.checks ?? []] }), /* @__PURE__ */ k("div", { class: "row" }, /* @__PURE__ */ k(Icon, { name: "node" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k("b", null, t3("peers", { n: a3?.peers ?? 0 })), /* @__PURE__ */ k("small", null, t3("runsSince", { time: moment(s3.value.since) }))))), /* @__PURE__ */ k("section", { class: "group" }, /* @__PURE__ */ k("h3", null, t3("outbox")), a3?.waiting?.length ? a3.waiting.map((w3) => /* @__PURE__ */ k("a", { class: "row", href: "#/c/" + w3.to }, /* @__PURE__ */ k(Avatar, { name: w3.name, id: w3.to, picture: chats.value.find((c3) => c3.with.id === w3.to)?.with.picture, size: "s" }), /* @__PURE__ */ k("span", { class: "grow" }, /* @__PURE__ */ k(Name, { of: w3.name }), /* @__PURE__ */ k("small", null, t3("waitingCount", { n: w3.messages }), w3.why && /* @__PURE__ */ k(S, null, ": ", /* @__PURE__ */ k(Reason, { of: w3 })))))) : /* @__PURE__ */ k("p", { class: "dim row-like" }, t3("nothingWaits"))), /* @__PURE__ */ k("div", { class: "buttons start" }, /* @__PURE__ */ k("button", { type: "button", class: "plain", onClick: ask2 }, /* @__PURE__ */ k(Icon, { name: "retry" }), t3("lookAgain"))));
 }
 function PrivacyPage() {
   const p3 = useSignal(null);

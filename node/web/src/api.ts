@@ -4,7 +4,7 @@ import type { Event, Token } from "./words";
 
 // Problem is what the API refuses with (RFC 9457), and what it is when nobody answers: code "no_daemon".
 export class Problem extends Error {
-	constructor(public status: number, public code: string, detail: string, public hint = "") { super(detail); }
+	constructor(public status: number, public code: string, detail: string, public hint = "", public reason = "") { super(detail); }
 }
 
 // session tells whether this tab may call: "in", "out" without a token, "unknown" while it looks for one.
@@ -50,7 +50,7 @@ export async function call<T>(method: string, path: string, body?: unknown, more
 	try { value = text ? JSON.parse(text) : {}; } catch { /* not ours */ }
 	if (answer.ok) return value as T;
 	if (answer.status === 401) forget();
-	throw new Problem(answer.status, value.code ?? "internal", value.detail ?? value.title ?? answer.statusText, value.hint);
+	throw new Problem(answer.status, value.code ?? "internal", value.detail ?? value.title ?? answer.statusText, value.hint, value.reason);
 }
 
 // stream is call where the answer is a file.
@@ -58,7 +58,7 @@ export async function stream(method: string, path: string, body: unknown): Promi
 	const answer = await fetch(path, { method, headers: { Authorization: "Bearer " + token, "Content-Type": "application/json" }, body: JSON.stringify(body), cache: "no-store", redirect: "error" });
 	if (answer.ok && answer.body) return answer.body;
 	const value = await answer.json().catch(() => ({}));
-	throw new Problem(answer.status, value.code ?? "internal", value.detail ?? answer.statusText, value.hint);
+	throw new Problem(answer.status, value.code ?? "internal", value.detail ?? answer.statusText, value.hint, value.reason);
 }
 
 // login gives a code, and gets this tab's token.

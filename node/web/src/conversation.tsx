@@ -263,10 +263,19 @@ function Details() {
 	useEffect(() => { if (open?.own && open.deliveries?.some(d => d.kept?.length)) void readRelays().catch(() => {}); }, [open?.id]);
 	useEffect(() => {
 		if (!open?.own) return;
-		const look = () => { const m = thread.value.messages.find(x => x.id === open.id); if (m && (m.state === "queued" || m.state === "kept") && !document.hidden) void lookAgain(m.id); };
-		look();
-		const again = setInterval(look, 3000);
-		return () => clearInterval(again);
+		let again = 0;
+		const look = async () => {
+			clearTimeout(again);
+			await lookAgain(open.id);
+			const m = thread.value.messages.find(x => x.id === open.id), tries = (m?.deliveries ?? []).flatMap(d => d.state === "queued" && d.next ? [+new Date(d.next)] : []);
+			clearTimeout(again);
+			if (tries.length && !gone) again = setTimeout(look, Math.max(1500, Math.min(...tries) - Date.now() + 1500)) as unknown as number; // when it was tried again
+		};
+		let gone = false;
+		const hear = (e: import("./words").Event) => { if (e.type === "waiting" && e.with === open.with) void look(); };
+		listeners.add(hear);
+		void look();
+		return () => { gone = true; clearTimeout(again); listeners.delete(hear); };
 	}, [open?.id]);
 	if (!open) return null;
 	const m = thread.value.messages.find(x => x.id === open.id) ?? open, late = m.state === "queued" || m.state === "kept" || m.state === "failed";
@@ -276,7 +285,7 @@ function Details() {
 			{m.own && <><dt>{t("state")}</dt><dd>{stateText(m)}</dd></>}</dl>
 		{m.deliveries?.map(d => <div class="delivery"><span class={"ticks " + d.state}><Icon name={{ queued: "clock", kept: "kept", delivered: "delivered", read: "delivered", failed: "failed" }[d.state]} /></span>
 			<span class="grow"><b>{d.device ? t("theirDevice", { name: plain(d.name), n: d.device }) : t("theirDevices", { name: plain(d.name) })}</b><small>{deliveryText(d)}</small>
-				{d.why && <small class={d.state === "failed" ? "bad" : "warned"}><Reason of={d.why} line /></small>}
+				{d.why && <small class={d.state === "failed" ? "bad" : "warned"}><Reason of={d} line /></small>}
 				{!!d.kept?.length && <ul class="keepers" aria-label={t("keptBy")}>{d.kept.map(k => <li><Icon name="relay" /><span class="grow"><RelayName id={k.relay} /><small>{t("keptUntil", { date: date(k.until) })}</small></span></li>)}</ul>}</span></div>)}
 		{m.own && late && <><h3>{t("lateTitle")}</h3><p class="dim">{t(m.state === "failed" ? "failedWhy" : m.state === "kept" ? "keptText" : "queuedText")}</p>
 			{m.state === "kept" && relays.size === 1 && <p class="warn">{t("keptOne")}</p>}{m.state === "queued" && relays.size > 0 && <p class="dim">{t("keptHalf")}</p>}</>}

@@ -6,7 +6,7 @@ import { call } from "./api";
 import { Dialog, Empty, Icon, IconButton, useBusy } from "./parts";
 import { foreign, told } from "./reasons";
 import { pictureIn, readPicture, Scan } from "./scan";
-import { account, at, complain, explain, listeners, toast } from "./state";
+import { account, at, complain, explain, listeners, refreshers, toast } from "./state";
 import { date, moment, t } from "./tongue";
 import type { Keeping, Relay } from "./words";
 
@@ -39,9 +39,9 @@ export function RelayName({ id }: { id: string }) {
 }
 
 // Reason says why, beginning a line with a capital letter.
-export function Reason({ of, line }: { of: string; line?: boolean }) {
-	const text = told(of);
-	return <bdi data-theirs={foreign(of) || undefined}>{line ? text.charAt(0).toLocaleUpperCase() + text.slice(1) : text}</bdi>;
+export function Reason({ of, line }: { of: { why?: string; reason?: string }; line?: boolean }) {
+	const text = told(of.reason, of.why ?? "");
+	return <bdi data-theirs={foreign(of.reason) || undefined}>{line ? text.charAt(0).toLocaleUpperCase() + text.slice(1) : text}</bdi>;
 }
 
 function Health({ r }: { r: Relay }) {
@@ -53,7 +53,7 @@ function Health({ r }: { r: Relay }) {
 	else if (r.listens) lines.push(<span>{t("relayListens")}</span>);
 	else if (r.connected || r.seen && !r.why) lines.push(<span>{t("relayVisited")}</span>);
 	else if (!r.why) lines.push(<span>{t("relayOpening")}</span>);
-	if (r.why) lines.push(<span class="bad"><Reason of={r.why} line={!lines.length} /></span>);
+	if (r.why) lines.push(<span class="bad"><Reason of={r} line={!lines.length} /></span>);
 	if (r.state === "used" && r.seen && !r.why && !r.drains && r.ready === undefined) lines.push(<span>{t("relaySupplied")}</span>);
 	if (r.invited) lines.push(<span>{t("relayInvited")}</span>);
 	if (r.seen && !r.connected) lines.push(<span>{t("relaySeen", { time: moment(r.seen) })}</span>);
@@ -68,17 +68,18 @@ export function RelaysPage() {
 	const count = useRef<() => void>(() => {});
 	count.current = () => { call<{ relays: Keeping[] | null }>("GET", at("/custody")).then(x => { keeping.value = x.relays ?? []; }, complain); };
 	useEffect(() => {
-		let wait = 0, next = 0, over = false;
-		const look = async () => {
-			if (!document.hidden) await readRelays().catch(() => {}); // the pill tells when nobody answers
-			if (!over) next = setTimeout(look, 3000) as unknown as number;
-		};
+		let wait = 0, next = 0;
+		const look = () => { next = 0; void readRelays().catch(() => {}); }; // the pill tells when nobody answers
 		const soon = () => { wait ||= setTimeout(() => { wait = 0; count.current(); }, 500) as unknown as number; };
-		const hear = (e: import("./words").Event) => { if (e.type === "delivery") soon(); };
+		const hear = (e: import("./words").Event) => {
+			if (e.type === "delivery") soon();
+			if (e.type === "relay") next ||= setTimeout(look, 150) as unknown as number;
+		};
+		const all = () => { look(); count.current(); };
 		listeners.add(hear);
-		count.current();
-		void look();
-		return () => { over = true; clearTimeout(next); clearTimeout(wait); listeners.delete(hear); };
+		refreshers.add(all);
+		all();
+		return () => { clearTimeout(next); clearTimeout(wait); listeners.delete(hear); refreshers.delete(all); };
 	}, []);
 	const all = relays.value, used = all?.filter(r => r.state === "used") ?? [];
 	if (!all) return <span class="spinner" />;

@@ -9,7 +9,7 @@ import { allowed, ask } from "./notify";
 import { Avatar, copy, Dialog, Empty, Icon, IconButton, Name, Pick, QR, Toggle, plain, useBusy } from "./parts";
 import { ownPath, PickPicture } from "./portrait";
 import { Reason, RelaysPage } from "./relays";
-import { account, accounts, at, chats, complain, contactName, explain, go, me, place, read, stay, switchTo, toast } from "./state";
+import { account, accounts, at, chats, complain, contactName, explain, go, listeners, me, place, read, refreshers, stay, switchTo, toast } from "./state";
 import { language, languages, moment, number, size, t } from "./tongue";
 import type { Account, Check, Privacy, Status, Storage, Token } from "./words";
 
@@ -93,12 +93,19 @@ function Checks({ all }: { all: Check[] | null }) {
 function NodePage() {
 	const s = useSignal<Status | null>(null);
 	const ask = () => { call<Status>("GET", "/v1/status").then(x => { s.value = x; }, complain); };
-	useEffect(ask, []);
+	useEffect(() => {
+		let next = 0;
+		const hear = (e: import("./words").Event) => { if (e.type === "waiting" || e.type === "delivery" || e.type === "relay") next ||= setTimeout(() => { next = 0; ask(); }, 300) as unknown as number; };
+		listeners.add(hear);
+		refreshers.add(ask);
+		ask();
+		return () => { clearTimeout(next); listeners.delete(hear); refreshers.delete(ask); };
+	}, []);
 	const a = s.value?.accounts.find(x => x.name === account.value);
 	if (!s.value) return <span class="spinner" />;
 	return <><p class="dim">{t("nodeText")}</p>
 		<section class="group"><h3>{t("health")}</h3><Checks all={[...s.value.checks ?? [], ...a?.checks ?? []]} /><div class="row"><Icon name="node" /><span class="grow"><b>{t("peers", { n: a?.peers ?? 0 })}</b><small>{t("runsSince", { time: moment(s.value.since) })}</small></span></div></section>
-		<section class="group"><h3>{t("outbox")}</h3>{a?.waiting?.length ? a.waiting.map(w => <a class="row" href={"#/c/" + w.to}><Avatar name={w.name} id={w.to} picture={chats.value.find(c => c.with.id === w.to)?.with.picture} size="s" /><span class="grow"><Name of={w.name} /><small>{t("waitingCount", { n: w.messages })}{w.why && <>: <Reason of={w.why} /></>}</small></span></a>) : <p class="dim row-like">{t("nothingWaits")}</p>}</section>
+		<section class="group"><h3>{t("outbox")}</h3>{a?.waiting?.length ? a.waiting.map(w => <a class="row" href={"#/c/" + w.to}><Avatar name={w.name} id={w.to} picture={chats.value.find(c => c.with.id === w.to)?.with.picture} size="s" /><span class="grow"><Name of={w.name} /><small>{t("waitingCount", { n: w.messages })}{w.why && <>: <Reason of={w} /></>}</small></span></a>) : <p class="dim row-like">{t("nothingWaits")}</p>}</section>
 		<div class="buttons start"><button type="button" class="plain" onClick={ask}><Icon name="retry" />{t("lookAgain")}</button></div></>;
 }
 

@@ -69,7 +69,7 @@ export function dismiss(id: number) { toasts.value = toasts.value.filter(x => x.
 export function explain(e: unknown): string {
 	if (e instanceof Problem) {
 		if (e.code === "no_daemon") return t("down");
-		return told(e.message) || e.code;
+		return told(e.reason, e.message) || e.code;
 	}
 	return String(e instanceof Error ? e.message : e);
 }

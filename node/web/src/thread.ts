@@ -192,7 +192,7 @@ async function renew() {
 	} catch (e) { complain(e); }
 }
 
-// lookAgain reads a message anew: no event tells that the reason changed why it waits, or when it is tried next.
+// lookAgain reads a message anew: events that tell of another reason why it waits do not hold it, and none tells when it is tried next.
 export async function lookAgain(id: string) {
 	const had = thread.value.messages.find(m => m.id === id);
 	if (!had) return;
@@ -202,20 +202,17 @@ export async function lookAgain(id: string) {
 	} catch { /* the pill tells */ }
 }
 
-// watchLate looks again and again at what waits, while it is the last that was said here and somebody may see it.
+// watchLate looks again at what waits, if it is the last that was said here: when the node says that there is another reason,
+// and once soon after it was said, since that may have been told before it stood here.
 function watchLate() {
 	let next = 0;
+	const late = () => { const m = thread.value.messages.at(-1); return m?.own && !m.pending && m.state === "queued" ? m.id : ""; };
 	effect(() => {
-		const m = thread.value.messages.at(-1);
+		const id = late();
 		clearTimeout(next);
-		if (!m?.own || m.pending || m.state !== "queued") return;
-		const look = async () => {
-			if (!document.hidden) await lookAgain(m.id);
-			clearTimeout(next);
-			if (thread.value.messages.at(-1) === m) next = setTimeout(look, 5000) as unknown as number;
-		};
-		next = setTimeout(look, m.deliveries?.some(d => d.why) ? 5000 : 1000) as unknown as number;
+		if (id) next = setTimeout(() => { if (late() === id) void lookAgain(id); }, 1000) as unknown as number;
 	});
+	listeners.add(e => { if (e.type === "waiting" && e.with === thread.value.id && late()) void lookAgain(late()); });
 }
 
 // Drafts are kept by the daemon a moment after the last key.

@@ -32,11 +32,11 @@ export function why(m: Message): string {
 	if (m.pending === "unsent") return m.problem || "";
 	if (m.state !== "queued" && m.state !== "failed") return "";
 	const d = m.deliveries?.find(x => x.why);
-	return d?.why ? told(d.why) : "";
+	return d?.why ? told(d.reason, d.why) : "";
 }
 
 // foreignWhy tells whether that line is in no language of the page.
-export const foreignWhy = (m: Message) => m.pending !== "unsent" && foreign(m.deliveries?.find(x => x.why)?.why ?? "");
+export const foreignWhy = (m: Message) => m.pending !== "unsent" && foreign(m.deliveries?.find(x => x.why)?.reason);
 
 export function deliveryText(d: Delivery): string {
 	switch (d.state) {

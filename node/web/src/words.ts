@@ -14,7 +14,7 @@ export interface Contact {
 export type State = "queued" | "kept" | "delivered" | "read" | "failed";
 
 export interface Delivery {
-	to: string; name: string; device: number; state: State; why?: string; at?: string; next?: string; until?: string; relays?: number; kept?: { relay: string; until: string }[] | null;
+	to: string; name: string; device: number; state: State; why?: string; reason?: string; at?: string; next?: string; until?: string; relays?: number; kept?: { relay: string; until: string }[] | null;
 }
 
 export interface Reaction { emoji: string; author: string; name: string; own?: boolean }
@@ -40,7 +40,7 @@ export interface Check { name: string; state: "ok" | "warn" | "fail"; text: stri
 export interface Token { id: string; name: string; page?: boolean; scope: string; created: string; until?: string; used?: string; secret?: string }
 export interface Relay {
 	id: string; addresses?: string[] | null; state: "allowed" | "used" | "leaving"; since: string; invited?: boolean; connected: boolean; listens?: boolean; drains?: boolean;
-	ready?: boolean; why?: string; seen?: string; ahead_ms?: number;
+	ready?: boolean; why?: string; reason?: string; seen?: string; ahead_ms?: number;
 }
 export interface Keeping { relay: string; messages: number; until: string }
 export interface Privacy { no_receipts: boolean; no_typing: boolean }
@@ -48,10 +48,10 @@ export interface Storage { bytes: number; free: number }
 
 export interface Status {
 	version: string; since: string; listen?: string; checks: Check[] | null;
-	accounts: (Account & { peers: number; checks: Check[] | null; waiting: { to: string; name: string; messages: number; why?: string }[] | null })[];
+	accounts: (Account & { peers: number; checks: Check[] | null; waiting: { to: string; name: string; messages: number; why?: string; reason?: string }[] | null })[];
 }
 
 export interface Event {
-	id: string; type: "message" | "delivery" | "contact" | "typing" | "presence" | "chat" | "account" | "resync"; time: string;
+	id: string; type: "message" | "delivery" | "contact" | "typing" | "presence" | "chat" | "account" | "relay" | "waiting" | "resync"; time: string;
 	account?: string; with?: string; name?: string; message?: Message; gone?: string; contact?: Contact; chat?: Chat; on?: boolean;
 }
