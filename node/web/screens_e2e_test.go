@@ -361,7 +361,7 @@ var places = []place{
 	{name: "settings", hash: "#/settings", shows: ".settings .row"},
 	{name: "profile", hash: "#/settings/profile", shows: ".column form"},
 	{name: "picture", hash: "#/settings/profile", shows: ".column .pick", do: `const c = document.createElement("canvas"), x = c.getContext("2d"); c.width = 900; c.height = 600; x.fillStyle = "#8fb8de"; x.fillRect(0, 0, 900, 600); x.fillStyle = "#3d6b45"; x.fillRect(0, 420, 900, 180); x.fillStyle = "#e0ac86"; x.beginPath(); x.arc(450, 280, 150, 0, 7); x.fill();
-		const d = new DataTransfer(); d.items.add(new File([await new Promise(done => c.toBlob(done))], "me.png", {type: "image/png"})); document.querySelector(".pick").dispatchEvent(new DragEvent("drop", {bubbles: true, dataTransfer: d}))`, then: ".cutter canvas"},
+		const d = new DataTransfer(); d.items.add(new File([await new Promise(done => c.toBlob(done))], "me.png", {type: "image/png"})); document.querySelector(".pick").dispatchEvent(new DragEvent("drop", {bubbles: true, dataTransfer: d}))`, then: ".cutter canvas[data-drawn]"},
 	{name: "words", hash: "#/settings/words", shows: ".column .main"},
 	{name: "accounts", hash: "#/settings/accounts", shows: ".column .row"},
 	{name: "devices", hash: "#/settings/devices", shows: ".column .row"},

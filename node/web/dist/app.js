@@ -2276,6 +2276,7 @@ function Cut({ file, close, done }) {
     c3.fillRect(0, 0, side, side);
     c3.imageSmoothingQuality = "high";
     c3.drawImage(p3, x2 - span / 2, y3 - span / 2, span, span, 0, 0, side, side);
+    c3.canvas.dataset.drawn = "";
   }, [p3, zoom.value, centre.value]);
   const widen = (by) => {
     zoom.value = clamp(zoom.value * by, 1, 8);

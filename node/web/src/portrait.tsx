@@ -57,6 +57,7 @@ function Cut({ file, close, done }: { file: Blob; close: () => void; done: (imag
 		c.fillRect(0, 0, side, side);
 		c.imageSmoothingQuality = "high";
 		c.drawImage(p, x - span / 2, y - span / 2, span, span, 0, 0, side, side);
+		c.canvas.dataset.drawn = "";
 	}, [p, zoom.value, centre.value]);
 	const widen = (by: number) => { zoom.value = clamp(zoom.value * by, 1, 8); };
 	const save = () => canvas.current?.toBlob(async b => {
