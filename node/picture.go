@@ -123,9 +123,8 @@ func (n *Node) tellPictures() {
 // be read is as if it had not come.
 func (t *turn) takePicture(c *contact, m *chat.Message, from chat.Author) {
 	own := from.Account == t.n.me
-	s := t.getSelf()
 	switch {
-	case own && (from.Device == t.n.number || m.Time <= s.Pictured): // what was said here is kept already
+	case own && from.Device == t.n.number: // what was said here is kept already
 		return
 	case !own && (c.State == Requested || c.State == Blocked): // who only asks is known by name
 		return
@@ -140,15 +139,33 @@ func (t *turn) takePicture(c *contact, m *chat.Message, from chat.Author) {
 			return
 		}
 	}
-	t.keepPicture(from.Account, image)
 	if own {
-		s = s.clone()
-		s.Picture, s.Pictured = pictureHash(image), m.Time
-		t.putSelf(s)
+		t.copyPicture(c, image, m.Time)
 		return
 	}
+	t.keepPicture(from.Account, image)
 	c = c.clone()
 	c.Picture, c.Pictured, c.PictureID = pictureHash(image), m.Time, m.ID
 	t.putContact(c)
 	t.tell(Event{Kind: EventContact, Account: c.account})
+}
+
+// copyPicture remembers what another device of one's own told a contact: how this account looks, and that the contact knows.
+// The other device tells each contact at another time: the same picture again is not a newer one.
+func (t *turn) copyPicture(c *contact, image []byte, at chat.Time) {
+	s := t.getSelf()
+	if hash := pictureHash(image); hash != s.Picture {
+		if at <= s.Pictured {
+			return
+		}
+		s = s.clone()
+		s.Picture, s.Pictured = hash, at
+		t.keepPicture(t.n.me, image)
+		t.putSelf(s)
+	}
+	if c.State != myself && c.Shown < s.Pictured {
+		c = c.clone()
+		c.Shown = s.Pictured
+		t.putContact(c)
+	}
 }
