@@ -215,6 +215,8 @@ type (
 		Mode  Mode
 		Media Media
 		Key   JoinKey
+		// Hashes, if there are any, are those of Open: the mixer may know the room no more, and is to open it first.
+		Hashes []KeyHash
 	}
 	// Leave ends a link; the zero Party is the room.
 	Leave struct{ Peer Party }

@@ -34,6 +34,7 @@ type Line struct {
 	current  int    // of mixers
 	epoch    uint32 // of hand-overs
 	key      JoinKey
+	hashes   []KeyHash // of who may enter, of an outgoing call
 	opened   bool
 	moved    bool // we handed over, and others are to be told once it works
 	links    map[Party]*link
@@ -227,6 +228,7 @@ func (l *Line) dial(in Dial) {
 	}
 	if in.Mode.hosted() {
 		l.due = l.now.Add(ConnectTime)
+		l.hashes = hashes
 		l.do(Open{in.Mixers, in.Room, in.Mode, hashes})
 		return
 	}
@@ -462,7 +464,7 @@ func (l *Line) end(why Reason) {
 	l.do(Finish{l.call, with, l.outgoing, why, lasted})
 	l.remember(l.call, l.caller.Account)
 	l.status, l.reason, l.due = Ended, why, time.Time{}
-	l.key, l.early, l.callees, l.roster = JoinKey{}, nil, nil, nil
+	l.key, l.hashes, l.early, l.callees, l.roster = JoinKey{}, nil, nil, nil, nil
 }
 
 func (l *Line) set(s State) {

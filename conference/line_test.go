@@ -263,6 +263,26 @@ func TestStories(t *testing.T) {
 				}
 			}
 		}},
+		{"mixed, a mixer closed the room in which nobody was", pair, func(w *world) {
+			w.dial(0, 1, Mixed, 1)
+			w.flow()
+			w.step(1, Accept{})
+			w.flow()
+			for next := range 2 { // and the first was started again
+				w.dead[mixer(next).Key], w.dead[mixer(1-next).Key], w.blank[mixer(1-next).Key] = true, false, true
+				w.pass(time.Minute)
+				w.step(0, LinkDown{})
+				w.step(1, LinkDown{})
+				w.pass(3*time.Second - 1)
+				w.want("talking", "talking")
+				if w.blank[mixer(1-next).Key] {
+					w.t.Fatalf("nobody opened the room again")
+				}
+			}
+			if hashes := w.lines[1].room.Hashes; len(hashes) > 0 {
+				w.t.Fatalf("who was called would open a room for %d", len(hashes))
+			}
+		}},
 		{"mixed, the mixer says goodbye", pair, func(w *world) {
 			w.dial(0, 1, Mixed, 1)
 			w.flow()

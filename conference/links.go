@@ -37,7 +37,15 @@ func (l *Line) connect(p Party) bool {
 // join enters the room at the current mixer.
 func (l *Line) join() {
 	l.links[Party{}] = &link{since: l.now, retry: l.now.Add(RestartEvery)}
-	l.do(Join{l.mixers[l.current], l.room, l.mode, l.media, l.key})
+	l.do(Join{Mixer: l.mixers[l.current], Room: l.room, Mode: l.mode, Media: l.media, Key: l.key})
+}
+
+// rejoin leaves the room and enters it at the current mixer. That one may have closed the room, in which nobody was, or have
+// been started anew: so who called opens it again.
+func (l *Line) rejoin() {
+	l.do(Leave{})
+	l.links[Party{}] = &link{since: l.now, retry: l.now.Add(JoinPatience)}
+	l.do(Join{l.mixers[l.current], l.room, l.mode, l.media, l.key, l.hashes})
 }
 
 func (l *Line) linkUp(p Party) {
@@ -111,14 +119,12 @@ func (l *Line) retry(p Party, k *link) {
 
 // handOver goes to the next mixer, or to the only one again.
 func (l *Line) handOver() {
-	l.do(Leave{})
 	if len(l.mixers) > 1 {
 		l.epoch++
 		l.current = (l.current + 1) % len(l.mixers)
 		l.moved = true
 	}
-	l.join()
-	l.links[Party{}].retry = l.now.Add(JoinPatience)
+	l.rejoin()
 }
 
 // follow goes where somebody in the call went because the mixer was lost. All that lose one at the same moment go to the
@@ -139,9 +145,7 @@ func (l *Line) follow(from Party, m *Mixers) {
 		return
 	}
 	l.epoch, l.current, l.moved = m.Epoch, int(m.Current), false
-	l.do(Leave{})
-	l.join()
-	l.links[Party{}].retry = l.now.Add(JoinPatience)
+	l.rejoin()
 }
 
 // described tells a peer what our side offers or answers.

@@ -25,6 +25,7 @@ type world struct {
 	lines []*phone
 	post  []letter
 	dead  map[identity.TransportKey]bool // mixers
+	blank map[identity.TransportKey]bool // those that know no room any more
 }
 
 type failer interface {
@@ -55,7 +56,7 @@ type letter struct {
 
 // newWorld makes a line for each device; devices names the account of each.
 func newWorld(t failer, devices ...int) *world {
-	w := &world{t: t, now: start, dead: map[identity.TransportKey]bool{}}
+	w := &world{t: t, now: start, dead: map[identity.TransportKey]bool{}, blank: map[identity.TransportKey]bool{}}
 	count := map[int]uint8{}
 	for _, a := range devices {
 		count[a]++
@@ -199,7 +200,11 @@ func (w *world) agree(i int, p *phone, a Apply) {
 }
 
 func (w *world) enter(i int, p *phone) {
-	if !w.dead[p.room.Mixer.Key] {
+	m := p.room.Mixer.Key
+	if !w.dead[m] && len(p.room.Hashes) > 0 {
+		delete(w.blank, m)
+	}
+	if !w.dead[m] && !w.blank[m] {
 		w.later(i, LinkUp{})
 	}
 }

@@ -13,7 +13,8 @@ type room struct {
 	join   *conference.Join
 	number uint64 // of the visit: news of earlier ones are passed over
 	entry  *conference.Entry
-	busy   bool // an offer is on its way
+	busy   bool               // an offer is on its way
+	stop   context.CancelFunc // of that way
 }
 
 // roomNews is what became of a visit.
@@ -46,6 +47,9 @@ func (p *phone) openRoom(ctx context.Context, call CallID, a conference.Open) {
 
 // leaveRoom leaves the room, if this device is in one.
 func (p *phone) leaveRoom() {
+	if p.room.stop != nil {
+		p.room.stop()
+	}
 	if p.room.entry != nil {
 		_ = p.room.entry.Close()
 	}
@@ -58,26 +62,63 @@ func (p *phone) offerRoom(ctx context.Context, r *CallReport) error {
 	if v.join == nil || v.busy || p.n.config.Conference == nil {
 		return nil // the room was left meanwhile
 	}
-	v.busy = true
+	short, cancel := context.WithTimeout(ctx, mixerTime)
+	v.busy, v.stop = true, cancel
 	number, entry, join := v.number, v.entry, *v.join
-	call := p.line.View().Call
+	call, token := p.line.View().Call, p.tokens[join.Mixer.Key]
 	p.work.Go(func() {
-		short, cancel := context.WithTimeout(ctx, mixerTime)
 		defer cancel()
 		news := &roomNews{number: number, round: r.Round, entry: entry}
 		var err error
 		if entry == nil {
-			news.entry, news.answer, err = conference.EnterRoom(short, p.n.config.Conference, join.Mixer, join.Room, join.Key, r.SDP)
+			news.entry, news.answer, err = p.enterRoom(short, &join, token, r.SDP)
 		} else {
 			news.answer, err = entry.Restart(short, r.SDP)
 		}
 		if err != nil {
-			p.n.log.Info("the room is not entered", "error", err)
+			if !errors.Is(context.Cause(short), context.Canceled) { // it was left meanwhile
+				p.n.log.Info("the room is not entered", "error", err)
+			}
 			news.failed = true
 		}
 		p.bring(ctx, phoneInput{call: call, room: news})
 	})
 	return nil
+}
+
+// How often a room is tried to be entered, and after how long again: who called may be opening it there at this moment, and
+// the first word to a mixer that was started anew is lost to the connection of before. In all it is less than
+// conference.JoinPatience.
+const (
+	enterTries = 6
+	enterPause = 300 * time.Millisecond
+)
+
+// enterRoom enters a room, and opens it first, if that is for this device to do.
+func (p *phone) enterRoom(ctx context.Context, join *conference.Join, token, offer string) (*conference.Entry, string, error) {
+	opening := conference.Opening{Room: join.Room, Mode: join.Mode, Keys: join.Hashes, Token: token}
+	for try := 1; ; try++ {
+		var err error
+		if len(opening.Keys) > 0 {
+			opening.Owner = opening.Keys[0]
+			if err = conference.OpenRoom(ctx, p.n.config.Conference, join.Mixer, opening); err == nil || refused(err) {
+				opening.Keys = nil
+			}
+		}
+		e, answer, no := conference.EnterRoom(ctx, p.n.config.Conference, join.Mixer, join.Room, join.Key, offer)
+		switch {
+		case no == nil:
+			return e, answer, nil
+		case refused(no) && !errors.Is(no, conference.ErrNoKey), try == enterTries, !sleep(ctx, enterPause):
+			return nil, "", errors.Join(err, no)
+		}
+	}
+}
+
+// refused tells whether a mixer said no.
+func refused(err error) bool {
+	why := conference.RefusalError(0)
+	return errors.As(err, &why)
 }
 
 // bring tells the phone what must not be lost: an entry that it is to close.

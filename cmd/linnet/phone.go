@@ -25,12 +25,19 @@ call. It ends when the file was played, when --for is over, on Ctrl+C, or when t
 With linnet call answer the call that rings is taken in the same way.`, 1, 127, func(ctx context.Context, t *talk, args []string) error {
 		in := api.InStartCall{InAccount: t.at()}
 		in.Body.Contacts = args
-		if via := t.text("via"); via != "" {
-			address, err := mixerAddress(via)
+		via, err := t.flags.Flags().GetStringArray("via")
+		if err != nil {
+			return err
+		}
+		if len(via) > maxMixers {
+			return &usageError{fmt.Sprintf("--via: %d mixers, at most %d", len(via), maxMixers)}
+		}
+		for _, text := range via {
+			address, err := mixerAddress(text)
 			if err != nil {
 				return err
 			}
-			in.Body.Via = []string{address}
+			in.Body.Via = append(in.Body.Via, address)
 		}
 		p, err := t.phone()
 		if err != nil {
@@ -43,7 +50,7 @@ With linnet call answer the call that rings is taken in the same way.`, 1, 127, 
 		return p.carry(ctx, call)
 	})
 	withVoice(c)
-	c.Flags().String("via", "", "address of a mixer, as linnet-mixer prints it, or a file that holds it")
+	c.Flags().StringArray("via", nil, "address of a mixer, as linnet-mixer prints it, or a file that holds it; given up to four times, the next takes over when one is lost")
 	answer := asking("answer", "Take the call that rings", `Answer takes the call that rings. With --wait it waits for one.`, 0, 0,
 		func(ctx context.Context, t *talk, _ []string) error {
 			p, err := t.phone()
@@ -118,6 +125,9 @@ func withVoice(c *cobra.Command) {
 }
 
 func (t *talk) current() api.InCall { return api.InCall{InAccount: t.at(), Call: "-"} }
+
+// maxMixers is how many mixers a call may have, one after the other.
+const maxMixers = 4
 
 // maxMixerFile is how large the file with the address of a mixer may be.
 const maxMixerFile = 4 << 10
