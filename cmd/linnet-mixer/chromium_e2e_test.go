@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,13 +25,14 @@ import (
 )
 
 // A real browser with a microphone that plays a file joins a room, is understood by a headless participant, and hears its tone.
+// The mixer is started again at the same address: both join once more, and hear each other.
 func TestChromium(t *testing.T) {
 	program, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := testConfig(t)
-	start(t, cfg, nil, nil)
+	_, stop := start(t, cfg, nil, nil)
 	legs := "http://" + cfg.HTTP + "/rooms/lobby/legs"
 
 	dir, err := filepath.EvalSymlinks(t.TempDir()) // with a path that has .. in it, Chromium hears silence without a word
@@ -45,6 +47,7 @@ func TestChromium(t *testing.T) {
 
 	type report struct {
 		State, Error string
+		Joins        int
 		Tone, Other  float64
 	}
 	reports := make(chan report, 1000)
@@ -98,19 +101,24 @@ func TestChromium(t *testing.T) {
 		time.Sleep(500 * time.Millisecond) // its children let go of the profile
 	}()
 
-	for heard, timeout := false, time.After(60*time.Second); !heard; {
-		select {
-		case r := <-reports:
-			if r.Error != "" {
-				t.Fatal(r.Error)
+	hears := func(joins int) {
+		t.Helper()
+		for timeout := time.After(60 * time.Second); ; {
+			select {
+			case r := <-reports:
+				if r.Error != "" {
+					t.Fatal(r.Error)
+				}
+				if r.Joins == joins && r.State == "connected" && r.Tone > -60 && r.Tone > r.Other+20 {
+					t.Logf("Chromium hears the tone at %.0f dB, beside it %.0f dB", r.Tone, r.Other)
+					return
+				}
+			case <-timeout:
+				t.Fatalf("Chromium hears nothing the %d. time", joins)
 			}
-			if heard = r.State == "connected" && r.Tone > -60 && r.Tone > r.Other+20; heard {
-				t.Logf("Chromium hears the tone at %.0f dB, beside it %.0f dB", r.Tone, r.Other)
-			}
-		case <-timeout:
-			t.Fatal("Chromium hears nothing")
 		}
 	}
+	hears(1)
 	best := 0.0
 	eventually(t, "understanding", func() bool {
 		heard := p.Heard(0)
@@ -125,6 +133,24 @@ func TestChromium(t *testing.T) {
 	if level := hearing.ToneLevel(p.Heard(0), hz); level > -40 {
 		t.Errorf("the participant hears its own tone at %.0f dB", level)
 	}
+
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	start(t, cfg, nil, nil)
+	began := time.Now()
+	hears(2)
+	t.Logf("Chromium hears %.1f s after the mixer was back", time.Since(began).Seconds())
+	before := len(p.Heard(0))
+	eventually(t, "understanding after the mixer was back", func() bool {
+		heard := p.Heard(0)
+		if len(heard) < before+8*48000 {
+			return false
+		}
+		heard = heard[len(heard)-5*48000:]
+		likeness, _ := hearing.Likeness(heard, slices.Concat(said, said), len(said))
+		return likeness >= 0.75
+	})
 }
 
 // Two pages with tones for microphones hear each other through the mixer, and not themselves.
