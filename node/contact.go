@@ -307,6 +307,7 @@ func (n *Node) letGo(a identity.Account) {
 	maps.DeleteFunc(n.told, func(d device, _ identity.Head) bool { return gone(d) })
 	maps.DeleteFunc(n.retried, func(d device, _ time.Time) bool { return gone(d) })
 	maps.DeleteFunc(n.asked, func(d device, _ time.Time) bool { return gone(d) })
+	delete(n.renewed, a)
 	maps.DeleteFunc(n.sites, func(d device, _ bool) bool { return gone(d) })
 	n.weak.mu.Lock()
 	maps.DeleteFunc(n.weak.last, func(d device, _ map[chat.WeakKind]chat.Time) bool { return gone(d) })

@@ -191,7 +191,9 @@ type Node struct {
 	running  atomic.Bool
 	stop     chan struct{} // closed when Run ends
 
-	picturing sync.Mutex // held while a picture is made
+	picturing sync.Mutex                    // held while a picture is made
+	renewed   map[identity.Account]renewals // of the turns
+	copied    copied                        // of the turns
 
 	republish chan struct{} // buffered
 	tidy      chan struct{} // buffered: a contact changed, see reconcile
@@ -224,7 +226,7 @@ func New(c Config) (*Node, error) {
 	}
 	n := &Node{
 		config: c, log: c.Log, ops: make(chan *op, maxTurn), stop: make(chan struct{}),
-		openings: make(chan struct{}, maxOpenings), told: make(map[device]identity.Head), retried: make(map[device]time.Time), sites: make(map[device]bool), asked: make(map[device]time.Time), tidy: make(chan struct{}, 1), republish: make(chan struct{}, 1),
+		openings: make(chan struct{}, maxOpenings), told: make(map[device]identity.Head), retried: make(map[device]time.Time), sites: make(map[device]bool), asked: make(map[device]time.Time), renewed: make(map[identity.Account]renewals), tidy: make(chan struct{}, 1), republish: make(chan struct{}, 1),
 	}
 	if n.config.Now == nil {
 		n.config.Now = time.Now

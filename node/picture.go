@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/linnetmesh/linnet/crypto/identity"
 	"github.com/linnetmesh/linnet/node/chat"
@@ -132,7 +133,14 @@ func (t *turn) takePicture(c *contact, m *chat.Message, from chat.Author) {
 		return
 	}
 	image := m.Avatar.Image
+	if own && t.n.copied.came != (PictureHash{}) && t.n.copied.came == pictureHash(image) { // as for the contact before
+		t.copyPicture(c, t.n.copied.image, m.Time)
+		return
+	}
 	if len(image) > 0 {
+		if !own && !t.n.mayRenew(from.Account, t.now) {
+			return
+		}
 		var err error
 		if image, err = picture.Renew(image); err != nil {
 			t.n.log.Warn("a picture is not as it must be", "error", err)
@@ -140,6 +148,7 @@ func (t *turn) takePicture(c *contact, m *chat.Message, from chat.Author) {
 		}
 	}
 	if own {
+		t.n.copied = copied{pictureHash(m.Avatar.Image), image}
 		t.copyPicture(c, image, m.Time)
 		return
 	}
@@ -148,6 +157,36 @@ func (t *turn) takePicture(c *contact, m *chat.Message, from chat.Author) {
 	c.Picture, c.Pictured, c.PictureID = pictureHash(image), m.Time, m.ID
 	t.putContact(c)
 	t.tell(Event{Kind: EventContact, Account: c.account})
+}
+
+// maxRenewals is how many pictures of one account are decoded in a minute. Each takes some ten milliseconds, in which no other
+// message is taken: nobody keeps this node busy with that.
+const maxRenewals = 8
+
+// renewals counts those of a minute.
+type renewals struct {
+	count int
+	since time.Time
+}
+
+// mayRenew tells whether another picture of an account is decoded now, and counts it.
+func (n *Node) mayRenew(a identity.Account, now time.Time) bool {
+	r := n.renewed[a]
+	if now.Sub(r.since).Abs() > time.Minute {
+		r = renewals{since: now}
+	}
+	if r.count >= maxRenewals {
+		return false
+	}
+	r.count++
+	n.renewed[a] = r
+	return true
+}
+
+// copied is the picture that another own device told last: to each contact once, so it comes as often.
+type copied struct {
+	came  PictureHash
+	image []byte // as this node encodes it
 }
 
 // copyPicture remembers what another device of one's own told a contact: how this account looks, and that the contact knows.

@@ -135,6 +135,24 @@ func TestPictureHostile(t *testing.T) {
 		if !shows(t, ben, ada.Account(), 200) {
 			t.Error("what cannot be shown took the place of what can")
 		}
+
+		// Many in a minute are not all decoded; the next one in another minute is.
+		at += 1000
+		for range 3 * maxRenewals {
+			send(plain(t, 20, color.RGBA{90, 0, 0, 255}))
+		}
+		ref, err = ada.Send(t.Context(), ben.Account(), "and those?", Ref{})
+		check(t, err)
+		until(t, func() bool { _, err := ben.Message(ada.Account(), ref); return err == nil })
+		do(t, ben, func(*turn) error {
+			if r := ben.renewed[ada.Account()]; r.count != maxRenewals {
+				t.Errorf("%d were decoded in a minute, want %d", r.count, maxRenewals)
+			}
+			return nil
+		})
+		time.Sleep(2 * time.Minute)
+		send(plain(t, 20, color.RGBA{30, 0, 0, 255}))
+		until(t, func() bool { return shows(t, ben, ada.Account(), 30) })
 	})
 }
 
