@@ -255,7 +255,7 @@ func TestHoldManyContacts(t *testing.T) {
 			return func(c *contact) bool { return ada.queues.size(device{c.account, 0}) == most }
 		}
 		check(t, ada.SetProfile(t.Context(), "Ada", "about"))
-		all(func(c *contact) bool { return c.Told == ada.currentSelf().Profile && waiting(1)(c) })
+		all(func(c *contact) bool { return c.Told == ada.shared.self.Profile && waiting(1)(c) })
 		number, err := ada.LinkOffer()
 		check(t, err)
 		v, err := vault.Open(vault.Config{})
