@@ -204,7 +204,7 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("a report has a path: %+v", c)
 			}
 		}
-		want := map[string]string{"mesh": "warn", "post": "ok", "storage": "ok", "modes": "fail", "backup": "ok"}
+		want := map[string]string{"mesh": "warn", "post": "ok", "storage": "ok", "modes": "fail", "backup": "ok", "words": "warn"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("report %v: %s", report, diff)
 		}
