@@ -21,9 +21,11 @@ type filmed struct {
 
 // film plays a while, in which one speaks, and returns what each was sent meanwhile.
 func (v *filmed) film(d time.Duration, speaker int) [][]rtc.Packet {
+	v.f.mu.Lock() // under which all is that desks are told
 	for _, k := range v.desks {
 		k.packets = nil
 	}
+	v.f.mu.Unlock()
 	for range d / beat {
 		time.Sleep(beat)
 		if speaker > 0 {
@@ -31,8 +33,10 @@ func (v *filmed) film(d time.Duration, speaker int) [][]rtc.Packet {
 			v.f.Hear(uint32(speaker), &rtc.Packet{Codec: rtc.Opus, Sequence: v.count[0], Timestamp: uint32(v.count[0]) * 960, Level: 20, Leveled: true, Payload: []byte{1}})
 		}
 		for i, k := range v.desks {
+			v.f.mu.Lock()
 			key := k.asked > 0
 			k.asked = 0
+			v.f.mu.Unlock()
 			id := uint32(i + 1)
 			v.count[id]++
 			for n, rid := range []string{"h", "q"} {
@@ -157,12 +161,16 @@ func TestWanted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newFilmed(t, 1, 0)
 		v.film(3*time.Second, 2)
+		v.f.mu.Lock()
 		v.desks[1].asked = 0
+		v.f.mu.Unlock()
 		for range 100 {
 			v.f.Wanted(1, 0)
 			v.f.Wanted(1, 7)
 			v.f.Wanted(9, 0)
 		}
+		v.f.mu.Lock()
+		defer v.f.mu.Unlock()
 		if v.desks[1].asked != 1 {
 			t.Errorf("asked %d times", v.desks[1].asked)
 		}
