@@ -161,16 +161,20 @@ func (s *socket) look() error {
 // WriteToAddrPort sends a packet, or has it wait while packets are held back.
 func (s *socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	s.port.meter.out(len(b))
-	if s.port.held.Load() == 0 || len(b) > sendBytes {
-		return s.WriteToUDPAddrPort(b, to)
-	}
 	s.sending.Lock()
 	defer s.sending.Unlock()
+	if len(b) > sendBytes {
+		s.send()
+	}
+	alone := s.port.held.Load() == 0 // with the lock: who flushes lets go first, and then sends what waits
+	if s.waiting == 0 && (alone || len(b) > sendBytes) {
+		return s.WriteToUDPAddrPort(b, to)
+	}
 	m := &s.out[s.waiting]
 	m.Buffers[0] = append(m.Buffers[0][:0], b...)
 	at := m.Addr.(*net.UDPAddr)
 	at.IP, at.Port, at.Zone = append(at.IP[:0], to.Addr().AsSlice()...), int(to.Port()), to.Addr().Zone()
-	if s.waiting++; s.waiting == len(s.out) {
+	if s.waiting++; alone || s.waiting == len(s.out) {
 		s.send()
 	}
 	return len(b), nil
