@@ -49,12 +49,16 @@ func child(config string) int {
 //
 //	LINNET_LOAD_NICE      the nice value of the mixer's process alone
 //	LINNET_LOAD_PROFILE   a folder for CPU profiles of that process
-func BenchmarkLoad(b *testing.B) {
+func BenchmarkLoad(b *testing.B) { tabulate(b, startOwn) }
+
+// tabulate loads a bridge with 5 to 100 legs, of whom all, three and one talk, and prints a table.
+func tabulate(b *testing.B, start func(b *testing.B, n int) bridge) {
+	b.Helper()
 	rows := []string{"| talk | legs | CPU s/min | up, down MB/min | added delay ms, p50 p95 | KiB a leg | marks heard |", "|---|---|---|---|---|---|---|"}
 	for _, talk := range []string{"all", "three", "one"} {
 		for _, n := range []int{5, 10, 25, 50, 100} {
 			b.Run(fmt.Sprintf("%s/%d", talk, n), func(b *testing.B) {
-				c := load(b, n, map[string]int{"all": n, "three": 3, "one": 1}[talk])
+				c := load(b, start, n, map[string]int{"all": n, "three": 3, "one": 1}[talk])
 				rows = append(rows, fmt.Sprintf("| %s | %d | %.1f | %.2f, %.2f | %.0f, %.0f | %.0f | %d of %d |",
 					talk, n, c.cpu, c.up, c.down, c.p50, c.p95, c.memory, c.heard, c.marks))
 				b.ReportMetric(c.cpu, "CPU-s/min")
@@ -78,20 +82,29 @@ type cost struct {
 	marks, heard int
 }
 
-// load has n legs in a room, of whom some talk, while b runs.
-func load(b *testing.B, n, talking int) cost {
-	b.Helper()
-	cfg := testConfig(b)
-	cfg.Limits.Legs, cfg.Limits.RoomLegs = 2*n, n
-	startChild(b, cfg)
-	empty := scrape(b, cfg)
+// bridge is what mixes the legs of a load, in a process of its own.
+type bridge struct {
+	enter func(ctx context.Context, offer string) (answer string, err error)
+	use   func() use
+	local bool // legs come from the loopback address
+}
 
-	e, err := rtc.Listen(rtc.Config{LoopbackOnly: true, Silence: 10 * time.Second}) // asks whether the mixer is there every 2.5 s, as Chromium does
+// use is what a bridge took so far.
+type use struct{ cpu, memory, bytesIn, packetsIn, bytesOut, packetsOut, legs float64 }
+
+// load has n legs in a room, of whom some talk, while b runs.
+func load(b *testing.B, start func(b *testing.B, n int) bridge, n, talking int) cost {
+	b.Helper()
+	at := start(b, n)
+	empty := at.use()
+
+	// The mixer is asked every 2.5 s whether it is there, as Chromium does.
+	e, err := rtc.Listen(rtc.Config{LoopbackOnly: at.local, Silence: 10 * time.Second})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer e.Close()
-	legs := crowd(b, e, headless.ByHTTP{URL: "http://" + cfg.HTTP + "/rooms/lobby/legs", Bearer: token}, n, talking)
+	legs := crowd(b, e, at.enter, n, talking)
 	ctx, stop := context.WithCancel(b.Context())
 	var talk sync.WaitGroup
 	defer talk.Wait()
@@ -102,29 +115,26 @@ func load(b *testing.B, n, talking int) cost {
 	for _, l := range legs {
 		l.record.Store(true)
 	}
-	before, began := scrape(b, cfg), time.Now()
+	before, began := at.use(), time.Now()
 	beat := time.NewTicker(20 * time.Millisecond)
 	defer beat.Stop()
 	for b.Loop() {
 		<-beat.C
 	}
-	after, minutes := scrape(b, cfg), time.Since(began).Minutes()
+	after, minutes := at.use(), time.Since(began).Minutes()
 	stop()
 	talk.Wait()
 
 	const udp = 28 // bytes that IPv4 and UDP add to a packet
-	each := func(direction string) float64 {
-		bytes := after.value(`linnet_mixer_udp_bytes_total{direction="`+direction+`"}`) - before.value(`linnet_mixer_udp_bytes_total{direction="`+direction+`"}`)
-		packets := after.value(`linnet_mixer_udp_packets_total{direction="`+direction+`"}`) - before.value(`linnet_mixer_udp_packets_total{direction="`+direction+`"}`)
-		return (bytes + udp*packets) / 1e6 / minutes / float64(n)
-	}
+	each := func(bytes, packets float64) float64 { return (bytes + udp*packets) / 1e6 / minutes / float64(n) }
 	c := cost{
-		cpu: (after.value("process_cpu_seconds_total") - before.value("process_cpu_seconds_total")) / minutes,
-		up:  each("in"), down: each("out"),
-		memory: (after.value("process_resident_memory_bytes") - empty.value("process_resident_memory_bytes")) / 1024 / float64(n),
+		cpu:    (after.cpu - before.cpu) / minutes,
+		up:     each(after.bytesIn-before.bytesIn, after.packetsIn-before.packetsIn),
+		down:   each(after.bytesOut-before.bytesOut, after.packetsOut-before.packetsOut),
+		memory: (after.memory - empty.memory) / 1024 / float64(n),
 	}
-	if got := after.value("linnet_mixer_legs"); got != float64(n) {
-		b.Errorf("%v legs are in, want %d", got, n)
+	if after.legs != float64(n) {
+		b.Errorf("%v legs are in, want %d", after.legs, n)
 	}
 	var delays []float64
 	for _, l := range legs[1:min(n, 4)] {
@@ -138,6 +148,32 @@ func load(b *testing.B, n, talking int) cost {
 		c.p50, c.p95 = delays[len(delays)/2], delays[len(delays)*95/100]
 	}
 	return c
+}
+
+// startOwn runs this package's mixer.
+func startOwn(b *testing.B, n int) bridge {
+	b.Helper()
+	cfg := testConfig(b)
+	cfg.Limits.Legs, cfg.Limits.RoomLegs = 2*n, n
+	startChild(b, cfg)
+	way := headless.ByHTTP{URL: "http://" + cfg.HTTP + "/rooms/lobby/legs", Bearer: token}
+	return bridge{
+		enter: func(ctx context.Context, offer string) (string, error) {
+			_, answer, err := way.Enter(ctx, offer)
+			return answer, err
+		},
+		use: func() use {
+			s := scrape(b, cfg)
+			udp := func(what, direction string) float64 {
+				return s.value(`linnet_mixer_udp_` + what + `_total{direction="` + direction + `"}`)
+			}
+			return use{
+				cpu: s.value("process_cpu_seconds_total"), memory: s.value("process_resident_memory_bytes"), legs: s.value("linnet_mixer_legs"),
+				bytesIn: udp("bytes", "in"), packetsIn: udp("packets", "in"), bytesOut: udp("bytes", "out"), packetsOut: udp("packets", "out"),
+			}
+		},
+		local: true,
+	}
 }
 
 // startChild runs a mixer in another process until b ends.
@@ -289,7 +325,7 @@ type arrival struct {
 }
 
 // crowd has n legs enter a room. The first so many talk; the first of all has marks in what it says.
-func crowd(b *testing.B, e *rtc.Endpoint, way headless.ByHTTP, n, talking int) []*guest {
+func crowd(b *testing.B, e *rtc.Endpoint, enter func(context.Context, string) (string, error), n, talking int) []*guest {
 	b.Helper()
 	silence := encode(b, make([]float32, 10*opus.Rate))
 	var spoken []said
@@ -323,7 +359,7 @@ func crowd(b *testing.B, e *rtc.Endpoint, way headless.ByHTTP, n, talking int) [
 		if err != nil {
 			b.Fatal(err)
 		}
-		_, answer, err := way.Enter(b.Context(), offer)
+		answer, err := enter(b.Context(), offer)
 		if err != nil {
 			b.Fatal(err)
 		}

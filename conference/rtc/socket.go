@@ -17,10 +17,15 @@ const (
 	batchPackets = 32
 	readBytes    = 8192 // as pion reads
 	sendBytes    = 1500 // a larger packet does not wait for others
-	// Above dense packets in denseTime a socket is read every lookEvery and no oftener.
-	dense     = 100
+	// Above dense packets in denseTime a socket is not read when the first packet comes but when some have: every lookEvery,
+	// ahead of a beat, and sooner where more than gathered would wait.
+	dense     = 10
 	denseTime = 100 * time.Millisecond
-	lookEvery = 2 * time.Millisecond
+	lookEvery = 10 * time.Millisecond // a half of a beat
+	gathered  = 2 * batchPackets
+	// What is read ahead of a beat takes a moment to go its way through pion.
+	aheadAll  = time.Millisecond
+	aheadEach = 40 * time.Microsecond
 )
 
 // network is the machine's, whose UDP sockets are an endpoint's own.
@@ -42,6 +47,7 @@ func (n network) ListenUDP(kind string, address *net.UDPAddr) (transport.UDPConn
 type port struct {
 	meter meter
 	held  atomic.Int32 // how many beats hold packets back
+	beat  atomic.Int64 // when the last began, since epoch
 
 	mu      sync.Mutex
 	sockets []*socket
@@ -62,8 +68,28 @@ func (p *port) forget() {
 	p.sockets = nil
 }
 
-// hold has packets wait for flush, which is to be called soon after, as often.
-func (p *port) hold() { p.held.Add(1) }
+// epoch is what beats are counted from: the machine's clock may be set.
+var epoch = time.Now()
+
+// hold has packets wait for flush, which is to be called soon after, as often. It is when a beat begins.
+func (p *port) hold() {
+	p.beat.Store(int64(time.Since(epoch)))
+	p.held.Add(1)
+}
+
+// pause returns how long to wait from now (since epoch) to the next look at a socket on which n packets come in denseTime.
+func (p *port) pause(now time.Duration, n int) time.Duration {
+	each := denseTime / time.Duration(n)
+	if gathered*each < lookEvery {
+		return gathered * each
+	}
+	ahead := aheadAll + time.Duration(n*int(lookEvery)/int(denseTime))*aheadEach
+	past := (now + ahead - time.Duration(p.beat.Load())) % lookEvery
+	if past < 0 {
+		past += lookEvery
+	}
+	return lookEvery - past
+}
 
 // flush sends what waits.
 func (p *port) flush() {
@@ -89,10 +115,9 @@ type socket struct {
 	in      []ipv4.Message
 	next    int // of those that were read
 	read    int
-	looked  time.Time
 	count   int // packets since
 	since   time.Time
-	crowded bool
+	crowd   int // packets in denseTime, if they are many
 
 	sending sync.Mutex
 	out     []ipv4.Message
@@ -140,20 +165,21 @@ func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 func (s *socket) look() error {
 	now := time.Now()
 	if past := now.Sub(s.since); past >= denseTime {
-		s.crowded = past < 2*denseTime && s.count >= dense
+		s.crowd = 0
+		if past < 2*denseTime && s.count > dense {
+			s.crowd = s.count
+		}
 		s.since, s.count = now, 0
 	}
-	if s.crowded && s.read < len(s.in) { // a full batch has more behind it
-		if rest := lookEvery - now.Sub(s.looked); rest > 0 {
-			time.Sleep(rest)
-		}
+	if s.crowd > 0 && s.read < len(s.in) { // a full batch has more behind it
+		time.Sleep(s.port.pause(now.Sub(epoch), s.crowd))
 	}
 	s.next, s.read = 0, 0
 	n, err := s.batch.ReadBatch(s.in, 0)
 	if err != nil {
 		return err
 	}
-	s.looked, s.read = time.Now(), n
+	s.read = n
 	s.count += n
 	return nil
 }

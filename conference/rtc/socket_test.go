@@ -172,3 +172,29 @@ func TestCrowded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A crowded socket is read in the middle of two beats and a little ahead of each, whenever the last look was; and at a
+// greater rate as often as it takes for no more to wait than is gathered.
+func TestPause(t *testing.T) {
+	var p port
+	for _, beat := range []time.Duration{0, 7 * time.Millisecond, time.Hour + 13*time.Millisecond} {
+		p.beat.Store(int64(beat))
+		for _, packets := range []int{dense + 1, 50, 500, gathered * int(denseTime/lookEvery)} {
+			for past := -25 * time.Millisecond; past < 65*time.Millisecond; past += 300 * time.Microsecond {
+				wait := p.pause(beat+past, packets)
+				if wait <= 0 || wait > lookEvery {
+					t.Fatalf("waits %v", wait)
+				}
+				early := (-(past + wait))%lookEvery + lookEvery // than a beat or the middle of two
+				if early %= lookEvery; early < aheadAll || early > 4*time.Millisecond {
+					t.Fatalf("%d packets: %v after a beat it looks %v ahead of the next", packets, past, early)
+				}
+			}
+		}
+		for _, packets := range []int{1000, 10_000, 1_000_000} {
+			if wait := p.pause(beat, packets); time.Duration(packets)*wait/denseTime > gathered {
+				t.Errorf("%d packets in %v: waits %v", packets, denseTime, wait)
+			}
+		}
+	}
+}
