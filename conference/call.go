@@ -93,8 +93,10 @@ const (
 	ReconnectTime = 30 * time.Second // until lost media must flow again
 	RestartEvery  = 5 * time.Second  // between restarts of a link to a device
 	BusyGrace     = 3 * time.Second  // for another device of somebody whose first is busy
+	MixerTime     = 3 * time.Second  // for each of several mixers to open the room, and to be joined at first
 	MixerPatience = time.Second      // for a mixer that went silent
 	JoinPatience  = 2 * time.Second  // for one to be joined in its place: with the last, 3 s in all
+	StayTime      = 10 * time.Second // for which media must have flowed for a mixer to count as one that works
 )
 
 // Input is something that a Line is told. What comes from the network is a Heard; all others come from this device.
@@ -128,14 +130,19 @@ type (
 	HangUp struct{}
 	// Set is what the user does with the own voice.
 	Set State
-	// Opened tells whether the room is open at the mixers.
-	Opened struct{ OK bool }
+	// Opened tells whether the room is open at a mixer.
+	Opened struct {
+		Mixer identity.TransportKey
+		Why   string // why not, as Plain says it; empty: it is
+	}
 	// LinkUp tells that media flow; the zero Party is the room.
 	LinkUp struct{ Peer Party }
 	// LinkDown tells that they stopped.
 	LinkDown struct{ Peer Party }
 	// RoomLost tells that the mixer is gone, or wants us no more.
-	RoomLost struct{}
+	RoomLost struct{ Why string } // as Plain says it; empty: unknown
+	// NotEntered tells that the room could not be entered, which was tried as often as makes sense.
+	NotEntered struct{ Why string } // as Plain says it
 	// NetworkChanged tells that this device has other addresses.
 	NetworkChanged struct{}
 	// Described is what is to be told to a peer.
@@ -168,6 +175,7 @@ func (Opened) input()         {}
 func (LinkUp) input()         {}
 func (LinkDown) input()       {}
 func (RoomLost) input()       {}
+func (NotEntered) input()     {}
 func (NetworkChanged) input() {}
 func (Described) input()      {}
 func (Found) input()          {}
@@ -188,7 +196,7 @@ type (
 	}
 	// Ring starts or stops the ringing here.
 	Ring struct{ On bool }
-	// Open opens the room at every mixer of the list, and tells with Opened whether the first has it.
+	// Open opens the room at every mixer of the list, and tells with Opened of each whether it has it.
 	Open struct {
 		Mixers []Mixer
 		Room   RoomID

@@ -42,7 +42,7 @@ func askOnce(ctx context.Context, lane Lane, m Mixer, a *Ask) error {
 	r, err := e.ask(a)
 	switch {
 	case err != nil:
-		return err
+		return errors.Join(context.Cause(ctx), err)
 	case r.Done == nil:
 		return fmt.Errorf("%w: not what was asked", ErrSignal)
 	}

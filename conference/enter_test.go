@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/linnetmesh/linnet/crypto/identity"
@@ -151,4 +152,45 @@ func TestOpenRoom(t *testing.T) {
 	if err := OpenRoom(ctx, silent, Mixer{}, o); err == nil {
 		t.Error("a silent mixer")
 	}
+}
+
+// What a mixer does, and what people are told of it.
+func TestPlain(t *testing.T) {
+	refuse := func(why RefusalError) lane {
+		return func(s *frame.Stream) {
+			hear(s)
+			say(s, Reply{Refused: &Refused{Why: why}})
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		mixer Lane
+		want  string
+	}{
+		{"opens", lane(func(s *frame.Stream) { hear(s); say(s, Reply{Done: &Done{}}) }), ""},
+		{"full", refuse(ErrFull), "is full"},
+		{"token", refuse(ErrNotAllowed), "does not let this device open a room: its token is missing or wrong"},
+		{"stops", refuse(ErrClosing), "is stopping"},
+		{"says nothing", lane(func(s *frame.Stream) { hear(s); _, _ = s.ReadWithin(time.Hour) }), "does not answer"},
+		{"hangs up", lane(func(s *frame.Stream) { hear(s) }), "cannot be reached"},
+		{"is not there", nobody{}, "cannot be reached"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				err := OpenRoom(ctx, tt.mixer, Mixer{}, Opening{Room: RoomID{1}, Mode: Mixed, Keys: []KeyHash{{1}}})
+				if got := Plain(err); got != tt.want {
+					t.Errorf("%v: got %q, want %q", err, got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// nobody is a lane on which nobody can be reached.
+type nobody struct{}
+
+func (nobody) Dial(context.Context, identity.TransportKey, []string) (net.Conn, error) {
+	return nil, errors.New("refused")
 }

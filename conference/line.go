@@ -31,8 +31,12 @@ type Line struct {
 	settled  bool                      // the host says that we are in
 	room     RoomID
 	mixers   []Mixer
-	current  int    // of mixers
-	epoch    uint32 // of hand-overs
+	notes    map[identity.TransportKey]*note // what is known of them
+	current  int                             // of mixers
+	epoch    uint32                          // of hand-overs
+	tries    int                             // hand-overs since a mixer last worked for StayTime
+	asked    bool                            // each had its time to open the room
+	dark     time.Time                       // since when no media flow with the room; zero: they do, or it was not joined
 	key      JoinKey
 	hashes   []KeyHash // of who may enter, of an outgoing call
 	opened   bool
@@ -80,6 +84,7 @@ type View struct {
 	Caller   Party
 	Parties  []Participant // the others that are in
 	Mixer    *Mixer        // of hosted modes: who carries the call, and hears a mixed one
+	Mixers   []MixerView   // of hosted modes: all that may, in the order in which they take over
 	Own      State
 	Began    time.Time // when media first flowed; zero: not yet
 }
@@ -103,7 +108,7 @@ func (l *Line) View() View {
 	}
 	if l.mode.hosted() && len(l.mixers) > 0 {
 		m := l.mixers[l.current]
-		v.Mixer = &m
+		v.Mixer, v.Mixers = &m, l.viewMixers()
 	}
 	return v
 }
@@ -131,15 +136,17 @@ func (l *Line) Step(now time.Time, in Input) []Action {
 	case Set:
 		l.set(State(in))
 	case Opened:
-		l.haveOpened(in.OK)
+		l.haveOpened(in)
 	case LinkUp:
 		l.linkUp(in.Peer)
 	case LinkDown:
 		l.linkDown(in.Peer)
 	case RoomLost:
 		if l.links[Party{}] != nil {
-			l.handOver()
+			l.handOver(in.Why)
 		}
+	case NotEntered:
+		l.notEntered(in.Why)
 	case NetworkChanged:
 		l.networkChanged()
 	case Described:
@@ -181,6 +188,7 @@ func (l *Line) begin(call CallID, mode Mode, media Media, caller Party) {
 	l.members = map[identity.Account]bool{l.self.Account: true, caller.Account: true}
 	l.links, l.early = map[Party]*link{}, map[Party][]byte{}
 	l.others, l.seen = map[Party]State{}, map[sent]uint64{}
+	l.notes = map[identity.TransportKey]*note{}
 }
 
 // remember has later invites to the call ring no more.
@@ -227,25 +235,11 @@ func (l *Line) dial(in Dial) {
 		}
 	}
 	if in.Mode.hosted() {
-		l.due = l.now.Add(ConnectTime)
+		l.due = l.now.Add(MixerTime)
 		l.hashes = hashes
 		l.do(Open{in.Mixers, in.Room, in.Mode, hashes})
 		return
 	}
-	l.invite()
-}
-
-// haveOpened goes on when the room is open: the caller enters it first.
-func (l *Line) haveOpened(ok bool) {
-	if l.status != Calling || !l.mode.hosted() || l.opened {
-		return
-	}
-	if !ok {
-		l.end(ReasonFailed)
-		return
-	}
-	l.opened = true
-	l.join()
 	l.invite()
 }
 
@@ -463,7 +457,7 @@ func (l *Line) end(why Reason) {
 	}
 	l.do(Finish{l.call, with, l.outgoing, why, lasted})
 	l.remember(l.call, l.caller.Account)
-	l.status, l.reason, l.due = Ended, why, time.Time{}
+	l.status, l.reason, l.due, l.dark = Ended, why, time.Time{}, time.Time{}
 	l.key, l.hashes, l.early, l.callees, l.roster = JoinKey{}, nil, nil, nil, nil
 }
 
@@ -539,17 +533,24 @@ func (l *Line) expire() {
 	}
 	if due(l.due) {
 		switch l.status {
-		case Calling, Alerting: // the room did not open
-			l.end(ReasonFailed)
+		case Calling: // the mixer that is asked has not opened the room
+			l.seek(true)
 		case Ringing:
 			l.do(Ring{false})
 			l.end(ReasonMissed)
 		case Connecting:
+			l.blame("")
 			l.depart(ReasonFailed)
 		case Reconnecting:
+			l.blame("")
 			l.depart(ReasonLost)
 		default:
 		}
+	}
+	if (l.status == Calling || l.status == Alerting) && !l.dark.IsZero() && due(l.dark.Add(ConnectTime)) {
+		l.blame("") // nobody could be heard who answered
+		l.giveUp()
+		l.end(ReasonFailed)
 	}
 	for _, p := range l.ends() {
 		if k := l.links[p]; k != nil && !k.up && due(k.retry) {
@@ -572,6 +573,9 @@ func (l *Line) plan() {
 			if c.pending() {
 				sooner(c.due)
 			}
+		}
+		if (l.status == Calling || l.status == Alerting) && !l.dark.IsZero() {
+			sooner(l.dark.Add(ConnectTime))
 		}
 		for _, k := range l.links {
 			if !k.up {

@@ -2,6 +2,7 @@ package conference
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -295,10 +296,169 @@ func TestStories(t *testing.T) {
 			w.want("talking", "talking")
 		}},
 		{"mixed, no mixer opens", pair, func(w *world) {
-			w.dead[mixer(0).Key] = true
+			w.dead[mixer(0).Key], w.barred[bar{0, mixer(1).Key}] = true, "is full"
 			w.dial(0, 1, Mixed, 1)
+			w.wantMixers(0, "oak asked", "elm asked")
 			w.flow()
 			w.want("ended: failed", "idle")
+			v := w.lines[0].line.View()
+			if got, want := v.Because(), "oak cannot be reached, elm is full"; got != want {
+				w.t.Fatalf("because %s, want %s", got, want)
+			}
+		}},
+		{"mixed, no mixer answers", pair, func(w *world) {
+			w.silent[mixer(0).Key], w.silent[mixer(1).Key] = true, true
+			w.dial(0, 1, Mixed, 1)
+			w.pass(2*MixerTime + ConnectTime - 1)
+			w.want("calling", "idle")
+			w.pass(1)
+			w.want("ended: failed", "idle")
+			v := w.lines[0].line.View()
+			if got, want := v.Because(), "oak does not answer, elm does not answer"; got != want {
+				w.t.Fatalf("because %s, want %s", got, want)
+			}
+		}},
+		{"mixed, the first mixer is down", trio, func(w *world) {
+			w.dead[mixer(0).Key] = true
+			w.dialVia(0, 1, Mixed, 3, 1, 2)
+			w.flow()
+			w.want("alerting", "ringing", "ringing")
+			w.wantMixers(0, "elm used", "ash ready", "oak failed: cannot be reached")
+			w.wantMixers(1, "elm chosen", "ash named", "oak named")
+			w.step(1, Accept{})
+			w.step(2, Accept{})
+			w.flow()
+			w.want("talking", "talking", "talking")
+			w.at("elm", "elm", "elm")
+			w.dead[mixer(1).Key] = true // and all go on alike, in the same circle
+			for i := range w.lines {
+				w.step(i, LinkDown{})
+			}
+			w.pass(3*time.Second - 1)
+			w.want("talking", "talking", "talking")
+			w.at("ash", "ash", "ash")
+			w.wantMixers(0, "elm failed: went silent", "ash used", "oak failed: cannot be reached")
+		}},
+		{"mixed, the first two mixers say nothing", pair, func(w *world) {
+			w.silent[mixer(0).Key], w.silent[mixer(1).Key] = true, true
+			w.dialVia(0, 1, Mixed, 3, 1)
+			w.pass(2*MixerTime - 1)
+			w.want("calling", "idle")
+			w.pass(1)
+			w.want("alerting", "ringing")
+			w.step(1, Accept{})
+			w.flow()
+			w.at("ash", "ash")
+			w.wantMixers(0, "ash used", "oak failed: does not answer", "elm failed: does not answer")
+			w.step(0, Opened{Mixer: mixer(0).Key}) // at last
+			w.wantMixers(0, "ash used", "oak ready", "elm failed: does not answer")
+		}},
+		{"mixed, the first mixer answers late, and the second never", pair, func(w *world) {
+			w.silent[mixer(0).Key], w.silent[mixer(1).Key] = true, true
+			w.dial(0, 1, Mixed, 1)
+			w.pass(2*MixerTime + time.Second)
+			w.want("calling", "idle")
+			w.silent[mixer(0).Key] = false
+			w.step(0, Opened{Mixer: mixer(0).Key})
+			w.flow()
+			w.step(1, Accept{})
+			w.flow()
+			w.want("talking", "talking")
+			w.at("oak", "oak")
+		}},
+		{"mixed, the first mixer dies once it has opened the room", pair, func(w *world) {
+			w.dial(0, 1, Mixed, 1)
+			w.deliver(0)
+			w.dead[mixer(0).Key] = true // the caller is in, and the invite on its way
+			w.flow()
+			w.step(0, LinkDown{})
+			w.pass(MixerPatience)
+			w.want("alerting", "ringing")
+			w.at("elm", "-")
+			if got := w.lines[1].line.View().Mixer.Name; got != "elm" { // who is called sees whose mixer it will be
+				w.t.Fatalf("it rings via %s", got)
+			}
+			w.step(1, Accept{})
+			w.flow()
+			w.want("talking", "talking")
+			w.at("elm", "elm")
+			if w.joins[1] != 1 {
+				w.t.Fatalf("who was called entered %d times", w.joins[1])
+			}
+		}},
+		{"mixed, a mixer dies before the caller is in, and comes back", pair, func(w *world) {
+			w.silent[mixer(0).Key] = true
+			w.dial(0, 1, Mixed, 1)
+			w.step(0, Opened{Mixer: mixer(0).Key}) // its last word
+			w.pass(MixerTime - 1)
+			w.at("oak", "-")
+			w.pass(1)
+			w.at("elm", "-")
+			w.silent[mixer(0).Key] = false
+			w.step(1, Accept{})
+			w.flow()
+			w.want("talking", "talking")
+			w.at("elm", "elm")
+		}},
+		{"mixed, all mixers die while it rings", pair, func(w *world) {
+			w.dial(0, 1, Mixed, 1)
+			w.flow()
+			w.dead[mixer(0).Key], w.dead[mixer(1).Key] = true, true
+			w.step(0, LinkDown{})
+			w.pass(ConnectTime - 1)
+			w.want("alerting", "ringing")
+			w.pass(1)
+			w.want("ended: failed", "ended: missed")
+			v := w.lines[0].line.View()
+			if got, want := v.Because(), "oak went silent, elm does not answer"; got != want {
+				w.t.Fatalf("because %s, want %s", got, want)
+			}
+		}},
+		{"mixed, who is called is not let in", trio, func(w *world) {
+			w.barred[bar{1, mixer(0).Key}] = "is full"
+			w.dial(0, 1, Mixed, 1, 2)
+			w.flow()
+			w.step(2, Accept{})
+			w.flow()
+			w.at("oak", "-", "oak")
+			w.step(1, Accept{})
+			w.flow()
+			w.want("talking", "talking", "talking") // at once, and all
+			w.at("elm", "elm", "elm")
+			w.wantMixers(1, "oak failed: is full", "elm used")
+		}},
+		{"mixed, who comes later is told where", trio, func(w *world) {
+			w.dial(0, 1, Mixed, 1, 2)
+			w.flow()
+			w.step(1, Accept{})
+			w.flow()
+			w.lines[2].line.roster = nil // it hears nothing of it while it rings
+			w.step(0, RoomLost{})
+			w.flow()
+			w.at("elm", "elm", "-")
+			w.lines[2].line.roster = []Party{w.lines[0].party}
+			w.step(2, Accept{})
+			w.flow()
+			w.at("elm", "elm", "elm")
+		}},
+		{"mixed, no mixer that all can reach", trio, func(w *world) {
+			w.barred[bar{1, mixer(0).Key}], w.barred[bar{2, mixer(1).Key}] = "cannot be reached", "cannot be reached"
+			w.dial(0, 1, Mixed, 1, 2)
+			w.flow()
+			w.step(1, Accept{})
+			w.step(2, Accept{})
+			w.pass(5 * time.Minute) // one of them gives up, and the others stay where they are
+			lost := 0
+			for _, p := range w.lines {
+				if p.line.status == Ended {
+					lost++
+				}
+			}
+			before := maps.Clone(w.joins)
+			w.pass(5 * time.Minute)
+			if diff := cmp.Diff(before, w.joins); lost != 1 || diff != "" {
+				w.t.Fatalf("%d lost, and then %s", lost, diff)
+			}
 		}},
 		{"mixed, all mixers are lost", pair, func(w *world) {
 			w.dial(0, 1, Mixed, 1)

@@ -8,6 +8,7 @@ import (
 // link is the way of media to a device, or to the room.
 type link struct {
 	up     bool
+	was    bool      // it was up once
 	since  time.Time // up or not
 	retry  time.Time // when to try again while it is not up
 	offers uint32    // round of our last offer
@@ -34,38 +35,23 @@ func (l *Line) connect(p Party) bool {
 	return true
 }
 
-// join enters the room at the current mixer.
-func (l *Line) join() {
-	l.links[Party{}] = &link{since: l.now, retry: l.now.Add(RestartEvery)}
-	l.do(Join{Mixer: l.mixers[l.current], Room: l.room, Mode: l.mode, Media: l.media, Key: l.key})
-}
-
-// rejoin leaves the room and enters it at the current mixer. That one may have closed the room, in which nobody was, or have
-// been started anew: so who called opens it again.
-func (l *Line) rejoin() {
-	l.do(Leave{})
-	l.links[Party{}] = &link{since: l.now, retry: l.now.Add(JoinPatience)}
-	l.do(Join{l.mixers[l.current], l.room, l.mode, l.media, l.key, l.hashes})
-}
-
 func (l *Line) linkUp(p Party) {
 	k := l.links[p]
 	if k == nil || k.up {
 		return
 	}
-	k.up, k.since = true, l.now
+	k.up, k.was, k.since = true, true, l.now
 	if !p.IsZero() {
 		return
 	}
+	*l.note() = note{open: true}
+	l.dark = time.Time{}
 	if l.state != (State{}) {
 		l.do(Show(l.state))
 	}
 	if l.moved {
 		l.moved = false
-		m := &Mixers{Epoch: l.epoch, Current: uint8(l.current), List: l.mixers}
-		for _, p := range l.peers() {
-			l.send(p, &Signal{Kind: KindMixers, Mixers: m})
-		}
+		l.tellMixers()
 	}
 }
 
@@ -73,6 +59,10 @@ func (l *Line) linkDown(p Party) {
 	k := l.links[p]
 	if k == nil || !k.up {
 		return
+	}
+	if p.IsZero() {
+		l.dark = l.now
+		l.worked(k)
 	}
 	k.up, k.since, k.retry = false, l.now, l.now.Add(RestartEvery)
 	// A mixer that is silent while our own network stayed as it was is given up soon.
@@ -95,7 +85,7 @@ func (l *Line) networkChanged() {
 // retry does something about a link that is not up in time.
 func (l *Line) retry(p Party, k *link) {
 	if p.IsZero() {
-		l.handOver()
+		l.handOver("")
 		return
 	}
 	// The host says who is lost; of a host that is lost, everybody does.
@@ -115,37 +105,6 @@ func (l *Line) retry(p Party, k *link) {
 	}
 	k.retry = l.now.Add(RestartEvery)
 	l.do(Restart{p})
-}
-
-// handOver goes to the next mixer, or to the only one again.
-func (l *Line) handOver() {
-	if len(l.mixers) > 1 {
-		l.epoch++
-		l.current = (l.current + 1) % len(l.mixers)
-		l.moved = true
-	}
-	l.rejoin()
-}
-
-// follow goes where somebody in the call went because the mixer was lost. All that lose one at the same moment go to the
-// same next one by themselves; who did not notice follows.
-func (l *Line) follow(from Party, m *Mixers) {
-	if !l.mode.hosted() || !slices.Contains(l.roster, from) || !l.status.within() {
-		return
-	}
-	// No member may drive the epoch to where nobody can follow.
-	if m.Epoch > l.epoch+64 || m.Epoch < l.epoch || m.Epoch == l.epoch && int(m.Current) >= l.current {
-		return
-	}
-	if from == l.roster[0] {
-		l.mixers = m.List // the host alone may name others
-	}
-	if int(m.Current) >= len(l.mixers) {
-		l.current = min(l.current, len(l.mixers)-1)
-		return
-	}
-	l.epoch, l.current, l.moved = m.Epoch, int(m.Current), false
-	l.rejoin()
 }
 
 // described tells a peer what our side offers or answers.

@@ -120,6 +120,9 @@ func (l *Line) enter(p Party) {
 		l.status, l.due = Connecting, l.now.Add(ConnectTime)
 	}
 	l.tellRoster()
+	if l.epoch > 0 && !l.moved { // else all are told once it works
+		l.send(p, l.where())
+	}
 	l.connect(p)
 	l.rostered(p)
 	l.membersChanged()

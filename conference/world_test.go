@@ -14,7 +14,7 @@ var start = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 func account(i int) identity.Account { return identity.Account{byte(i + 1), 1} }
 
 func mixer(i int) Mixer {
-	return Mixer{Key: identity.TransportKey{byte(i + 1)}, Addrs: []string{"/ip4/192.0.2.1/udp/4757/quic-v1"}, Name: "Ada's mixer"}
+	return Mixer{Key: identity.TransportKey{byte(i + 1)}, Addrs: []string{"/ip4/192.0.2.1/udp/4757/quic-v1"}, Name: []string{"oak", "elm", "ash", "fir"}[i]}
 }
 
 // world is some lines, a network between them, and what carries out what they ask for: links come up when both ends
@@ -26,6 +26,17 @@ type world struct {
 	post  []letter
 	dead  map[identity.TransportKey]bool // mixers
 	blank map[identity.TransportKey]bool // those that know no room any more
+	// silent are those that do not answer, neither well nor ill.
+	silent map[identity.TransportKey]bool
+	// barred says why a line is not let into a mixer's room.
+	barred map[bar]string
+	joins  map[int]int // how often each line was to enter a room
+}
+
+// bar is a line and a mixer.
+type bar struct {
+	line  int
+	mixer identity.TransportKey
 }
 
 type failer interface {
@@ -56,7 +67,8 @@ type letter struct {
 
 // newWorld makes a line for each device; devices names the account of each.
 func newWorld(t failer, devices ...int) *world {
-	w := &world{t: t, now: start, dead: map[identity.TransportKey]bool{}, blank: map[identity.TransportKey]bool{}}
+	none := func() map[identity.TransportKey]bool { return map[identity.TransportKey]bool{} }
+	w := &world{t: t, now: start, dead: none(), blank: none(), silent: none(), barred: map[bar]string{}, joins: map[int]int{}}
 	count := map[int]uint8{}
 	for _, a := range devices {
 		count[a]++
@@ -94,7 +106,17 @@ func (w *world) carry(i int, p *phone, a Action) {
 		}
 		p.rings = a.On
 	case Open:
-		w.later(i, Opened{OK: !w.dead[a.Mixers[0].Key]})
+		for _, m := range a.Mixers {
+			switch why := w.barred[bar{i, m.Key}]; {
+			case w.silent[m.Key]:
+			case why != "":
+				w.later(i, Opened{m.Key, why})
+			case w.dead[m.Key]:
+				w.later(i, Opened{m.Key, "cannot be reached"})
+			default:
+				w.later(i, Opened{Mixer: m.Key})
+			}
+		}
 	case Connect:
 		if _, ok := p.links[a.Peer]; ok || p.party == a.Peer {
 			w.t.Fatalf("%d connects to %v twice", i, a.Peer)
@@ -127,6 +149,7 @@ func (w *world) carry(i int, p *phone, a Action) {
 			w.t.Fatalf("%d is in a room", i)
 		}
 		p.room = &a
+		w.joins[i]++
 		w.enter(i, p)
 	case Leave:
 		if a.Peer.IsZero() {
@@ -204,7 +227,11 @@ func (w *world) enter(i int, p *phone) {
 	if !w.dead[m] && len(p.room.Hashes) > 0 {
 		delete(w.blank, m)
 	}
-	if !w.dead[m] && !w.blank[m] {
+	switch why := w.barred[bar{i, m}]; {
+	case w.dead[m] || w.blank[m] || w.silent[m]:
+	case why != "":
+		w.later(i, NotEntered{why})
+	default:
 		w.later(i, LinkUp{})
 	}
 }
@@ -316,12 +343,52 @@ func (w *world) want(want ...string) {
 	}
 }
 
-// dial has line i call the accounts.
+// at compares where the lines are: "elm", or "-" for no room.
+func (w *world) at(want ...string) {
+	w.t.Helper()
+	var got []string
+	for _, p := range w.lines {
+		if p.room == nil {
+			got = append(got, "-")
+			continue
+		}
+		got = append(got, p.room.Mixer.Name)
+	}
+	if g, w2 := strings.Join(got, ", "), strings.Join(want, ", "); g != w2 {
+		w.t.Fatalf("at %s, want %s", g, w2)
+	}
+}
+
+// wantMixers compares what line i shows of the mixers: "oak failed: cannot be reached", "elm used".
+func (w *world) wantMixers(i int, want ...string) {
+	w.t.Helper()
+	var got []string
+	for _, m := range w.lines[i].line.View().Mixers {
+		text := m.Mixer.Name + " " + m.State.String()
+		if m.Why != "" {
+			text += ": " + m.Why
+		}
+		got = append(got, text)
+	}
+	if g, w2 := strings.Join(got, ", "), strings.Join(want, ", "); g != w2 {
+		w.t.Fatalf("%d shows %s, want %s", i, g, w2)
+	}
+}
+
+// dial has line i call the accounts, by two mixers if by any.
 func (w *world) dial(i int, id byte, mode Mode, accounts ...int) {
+	w.t.Helper()
+	w.dialVia(i, id, mode, 2, accounts...)
+}
+
+func (w *world) dialVia(i int, id byte, mode Mode, mixers int, accounts ...int) {
 	w.t.Helper()
 	d := Dial{Call: CallID{id}, Mode: mode, Media: Audio}
 	if mode.hosted() {
-		d.Room, d.Mixers, d.Key = RoomID{id}, []Mixer{mixer(0), mixer(1)}, JoinKey{b: [KeySize]byte{id, byte(i + 1)}}
+		d.Room, d.Key = RoomID{id}, JoinKey{b: [KeySize]byte{id, byte(i + 1)}}
+		for m := range mixers {
+			d.Mixers = append(d.Mixers, mixer(m))
+		}
 	}
 	for _, a := range accounts {
 		c := Callee{Account: account(a)}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -169,7 +170,7 @@ func (t *turn) takeCall(m *chat.Message, from chat.Author) {
 	if in := s.Invite; in != nil && (len(in.Keys) == 0 || !in.JoinKey(t.n.number).IsZero()) {
 		t.noteCall(CallRecord{
 			Call: s.Call, With: from.Account, Time: t.now.Add(-min(age, dedupeFor)), Reason: conference.ReasonMissed, Mode: in.Mode,
-			Mixer: mixerName(in.Mixers),
+			Mixer: firstMixer(in.Mixers),
 		}, false)
 	}
 	if s.Kind == conference.KindElsewhere && s.Elsewhere.Device != t.n.number { // it may come long after the ringing
@@ -179,12 +180,12 @@ func (t *turn) takeCall(m *chat.Message, from chat.Author) {
 	t.after(func() { t.n.phone.hear(heard) })
 }
 
-func mixerName(list []Mixer) string {
+func mixerName(m *Mixer) string { return cmp.Or(m.Name, m.Key.String()) }
+
+// firstMixer names the mixer that is to carry a call, if any is.
+func firstMixer(list []Mixer) string {
 	if len(list) == 0 {
 		return ""
 	}
-	if list[0].Name != "" {
-		return list[0].Name
-	}
-	return list[0].Key.String()
+	return mixerName(&list[0])
 }

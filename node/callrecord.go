@@ -21,7 +21,8 @@ type CallRecord struct {
 	Reason   CallReason
 	Lasted   time.Duration // since media first flowed
 	Mode     conference.Mode
-	Mixer    string // whose mixer carried it, as the caller said; empty: none
+	Mixer    string // whose mixer carried it last, as the caller said; empty: none
+	Because  string // of mixers, why it failed or was lost: "oak cannot be reached, elm is full"
 }
 
 // maxCalls is how many calls are remembered.
@@ -42,6 +43,7 @@ type callBody struct {
 	Others   uint16           `cbor:"6,keyasint,omitempty"`
 	Lasted   uint64           `cbor:"7,keyasint,omitempty"` // ms
 	Mixer    string           `cbor:"8,keyasint,omitempty" max:"128"`
+	Because  string           `cbor:"9,keyasint,omitempty" max:"600"`
 	Unknown  identity.Unknown `cbor:"-"`
 }
 
@@ -59,6 +61,7 @@ func (n *Node) loadCalls() error {
 		n.calls.list = append(n.calls.list, CallRecord{
 			Call: CallID(key[1:]), With: b.With, Others: b.Others, Outgoing: b.Outgoing, Time: time.UnixMilli(int64(b.Time)),
 			Reason: CallReason(b.Reason), Lasted: time.Duration(b.Lasted) * time.Millisecond, Mode: conference.Mode(b.Mode), Mixer: b.Mixer,
+			Because: b.Because,
 		})
 		return nil
 	})
@@ -126,7 +129,7 @@ func (t *turn) settleCall(call CallID, from Account) {
 func (t *turn) putCall(r CallRecord) {
 	b, err := identity.Marshal(&callBody{
 		With: r.With, Time: millisOf(r.Time), Reason: uint8(r.Reason), Mode: uint8(r.Mode), Outgoing: r.Outgoing, Others: r.Others,
-		Lasted: uint64(max(r.Lasted, 0) / time.Millisecond), Mixer: r.Mixer,
+		Lasted: uint64(max(r.Lasted, 0) / time.Millisecond), Mixer: r.Mixer, Because: r.Because,
 	})
 	if err != nil {
 		_ = t.fail(err)

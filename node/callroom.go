@@ -25,11 +25,12 @@ type roomNews struct {
 	round  uint32
 	ended  bool
 	failed bool
+	why    string // it ended, or failed, as conference.Plain says it; empty: unknown
 }
 
-// openRoom opens the room at all mixers of the list.
+// openRoom opens the room at all mixers of the list, and tells the line of each.
 func (p *phone) openRoom(ctx context.Context, call CallID, a conference.Open) {
-	for i, m := range a.Mixers {
+	for _, m := range a.Mixers {
 		opening := conference.Opening{Room: a.Room, Mode: a.Mode, Owner: a.Hashes[0], Keys: a.Hashes, Token: p.tokens[m.Key]}
 		p.work.Go(func() {
 			short, cancel := context.WithTimeout(ctx, mixerTime)
@@ -38,9 +39,7 @@ func (p *phone) openRoom(ctx context.Context, call CallID, a conference.Open) {
 			if err != nil {
 				p.n.log.Info("a mixer opens no room", "error", err)
 			}
-			if i == 0 {
-				p.tell(phoneInput{call: call, in: conference.Opened{OK: err == nil}})
-			}
+			p.tell(phoneInput{call: call, in: conference.Opened{Mixer: m.Key, Why: conference.Plain(err)}})
 		})
 	}
 }
@@ -79,7 +78,7 @@ func (p *phone) offerRoom(ctx context.Context, r *CallReport) error {
 			if !errors.Is(context.Cause(short), context.Canceled) { // it was left meanwhile
 				p.n.log.Info("the room is not entered", "error", err)
 			}
-			news.failed = true
+			news.failed, news.why = true, conference.Plain(err)
 		}
 		p.bring(ctx, phoneInput{call: call, room: news})
 	})
@@ -143,9 +142,10 @@ func (p *phone) roomNews(ctx context.Context, news *roomNews) {
 	switch {
 	case news.ended:
 		v.entry = nil
-		p.step(ctx, conference.RoomLost{})
+		p.step(ctx, conference.RoomLost{Why: news.why})
 	case news.failed:
-		v.busy = false // the line tries again, or goes to another mixer, when it is time
+		v.busy = false
+		p.step(ctx, conference.NotEntered{Why: news.why}) // it tries again, or goes to another mixer
 	default:
 		v.busy = false
 		if v.entry == nil {
@@ -165,12 +165,14 @@ func (p *phone) watchRoom(ctx context.Context, e *conference.Entry, number uint6
 		case <-ctx.Done():
 			return
 		}
+		why := ""
 		if refused := conference.RefusalError(0); errors.As(e.Err(), &refused) {
 			p.n.log.Info("the mixer ends the leg", "reason", refused)
+			why = conference.Plain(refused)
 		}
 		if !sleep(ctx, 100*time.Millisecond) { // a mixer that refuses at once is not asked all the time
 			return
 		}
-		p.bring(ctx, phoneInput{call: call, room: &roomNews{number: number, ended: true}})
+		p.bring(ctx, phoneInput{call: call, room: &roomNews{number: number, ended: true, why: why}})
 	})
 }

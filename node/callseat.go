@@ -22,7 +22,7 @@ const (
 	TaskRekey       TaskKind = "rekey"       // make a media key and report it
 	TaskTakeKey     TaskKind = "take key"    // Key is Peer's media key
 	TaskDropKey     TaskKind = "drop key"    // forget the media keys of Peer
-	TaskOver        TaskKind = "over"        // the call is over: Reason; or it became Next, since both called at once
+	TaskOver        TaskKind = "over"        // the call is over: Reason, Because; or it became Next, since both called at once
 )
 
 // CallTask is something to be done with media. Which fields are set, TaskKind says. The zero Peer is the room on a mixer.
@@ -39,6 +39,7 @@ type CallTask struct {
 	State         CallState
 	Key           []byte
 	Reason        string
+	Because       string
 	Next          CallID
 }
 

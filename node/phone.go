@@ -221,7 +221,7 @@ func (p *phone) step(ctx context.Context, in conference.Input) {
 	p.mu.Unlock()
 	p.keep(ctx, in, before, view, sends, ends)
 	if !inCall(view) && inCall(before) {
-		p.assign(before.Call, CallTask{Kind: TaskOver, Reason: view.Reason.String()})
+		p.assign(before.Call, CallTask{Kind: TaskOver, Reason: view.Reason.String(), Because: view.Because()})
 	}
 	if in != nil || len(actions) > 0 {
 		p.n.ring.add([]Event{{Kind: EventCall, Time: p.n.now(), Account: view.Caller.Account}})
@@ -254,16 +254,24 @@ func (p *phone) keep(ctx context.Context, in conference.Input, before, view conf
 		if dialled && view.Call == d.Call {
 			t.noteCall(CallRecord{
 				Call: d.Call, With: d.Callees[0].Account, Outgoing: true, Time: t.now, Reason: conference.ReasonNoAnswer, Mode: d.Mode,
-				Others: uint16(len(d.Callees) - 1), Mixer: mixerName(d.Mixers),
+				Others: uint16(len(d.Callees) - 1), Mixer: firstMixer(d.Mixers),
 			}, true)
 		}
 		if view.Status == conference.Talking && before.Status != conference.Talking {
-			t.changeCall(view.Call, Account{}, func(r *CallRecord) { r.Reason = conference.ReasonLost }) // unless it ends otherwise
+			t.changeCall(view.Call, Account{}, func(r *CallRecord) {
+				r.Reason = conference.ReasonLost // unless it ends otherwise
+				if view.Mixer != nil {
+					r.Mixer = mixerName(view.Mixer)
+				}
+			})
 		}
 		for _, f := range ends {
 			t.changeCall(f.Call, f.With, func(r *CallRecord) {
 				if f.Reason != conference.ReasonMissed || r.Reason != conference.ReasonElsewhere { // which came with the same post
 					r.Reason, r.Lasted = f.Reason, f.Lasted
+					if f.Call == view.Call {
+						r.Because = view.Because()
+					}
 				}
 			})
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -178,14 +179,18 @@ type phone struct {
 	endpoint *rtc.Endpoint
 	voice    *headless.Phone
 	holder   string
-	call     string
 	record   string
 	limit    time.Duration
+	over     *api.CallTask // the last task
+
+	mu    sync.Mutex
+	call  string
+	shown map[string]string // what was last said of each mixer
 }
 
 // phone reads what is to be said, and makes ready to carry a call.
 func (t *talk) phone() (*phone, error) {
-	p := &phone{talk: t, holder: rand.Text(), record: t.text("record"), limit: t.span("for")}
+	p := &phone{talk: t, holder: rand.Text(), shown: make(map[string]string), record: t.text("record"), limit: t.span("for")}
 	cfg := headless.PhoneConfig{Loop: t.bool("loop"), Record: p.record != "", Tell: p.tell}
 	if play := t.text("play"); play != "" {
 		var err error
@@ -224,7 +229,7 @@ func (p *phone) tell(ctx context.Context, r headless.Report) error {
 
 // carry carries a call until it is over, and writes down what was heard.
 func (p *phone) carry(ctx context.Context, call *api.Call) (err error) {
-	p.call = call.ID
+	p.setCall(call.ID)
 	defer func() { err = errors.Join(err, p.endpoint.Close()) }()
 	life, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -237,8 +242,14 @@ func (p *phone) carry(ctx context.Context, call *api.Call) (err error) {
 		played <- p.voice.Run(life)
 		cancel() // said all there was to say
 	}()
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		p.follow(life)
+	}()
 	reason, err := p.work(life)
 	cancel()
+	<-told
 	err = errors.Join(err, <-played)
 	last, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer stop()
@@ -260,17 +271,93 @@ func (p *phone) carry(ctx context.Context, call *api.Call) (err error) {
 	if err != nil {
 		return err
 	}
+	because := ""
+	if p.over != nil {
+		because = p.over.Because
+	}
+	why := whyOver(reason, because)
 	if counts.HeardPackets == 0 && reason != "hung up" {
-		return &api.Problem{Code: api.CodeBlocked, Detail: "no call: " + reason, Hint: "linnet calls"}
+		return &api.Problem{Code: api.CodeBlocked, Detail: "no call: " + why, Hint: "linnet calls"}
 	}
 	return p.say(struct {
-		ID     string `json:"id"`
-		Reason string `json:"reason"`
-		Sent   uint64 `json:"sent_bytes"`
-		Heard  uint64 `json:"heard_bytes"`
-	}{p.call, reason, counts.SentBytes, counts.HeardBytes}, func(w io.Writer) {
-		fmt.Fprintf(w, "%s: sent %d kB, heard %d kB\n", reason, counts.SentBytes/1000, counts.HeardBytes/1000)
+		ID      string `json:"id"`
+		Reason  string `json:"reason"`
+		Because string `json:"because,omitempty"`
+		Sent    uint64 `json:"sent_bytes"`
+		Heard   uint64 `json:"heard_bytes"`
+	}{p.call, reason, because, counts.SentBytes, counts.HeardBytes}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: sent %d kB, heard %d kB\n", why, counts.SentBytes/1000, counts.HeardBytes/1000)
 	})
+}
+
+// whyOver says why a call is over.
+func whyOver(reason, because string) string {
+	if because == "" {
+		return reason
+	}
+	return reason + " because " + line1(because)
+}
+
+func (p *phone) setCall(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.call = id
+}
+
+// follow says what becomes of the mixers of the call, until ctx ends.
+func (p *phone) follow(ctx context.Context) {
+	p.look(ctx)
+	// Without events, who carries the call still looks whenever there is something to do.
+	_ = p.Watch(ctx, "", p.account, func(e api.Event) error {
+		if e.Type == "call" {
+			p.look(ctx)
+		}
+		return nil
+	})
+}
+
+// look says what is new about the mixers of the call.
+func (p *phone) look(ctx context.Context) {
+	all, err := api.ListCalls.Call(ctx, p.Client, p.at())
+	if err != nil || all.Current == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if all.Current.ID == p.call {
+		printMixers(p.flags.ErrOrStderr(), all.Current.Mixers, p.shown)
+	}
+}
+
+// printMixers says what is new about mixers since it was last shown: which failed and why, and which one hears the call.
+func printMixers(w io.Writer, mixers []api.Mixer, shown map[string]string) {
+	for _, pass := range []string{"failed", "used"} { // first what failed, then what came of it
+		for i := range mixers {
+			m := &mixers[i]
+			if m.State == "used" != (pass == "used") {
+				continue
+			}
+			text := ""
+			switch {
+			case m.State == "used":
+				text = "carries the call, and hears it"
+			case m.Why != "":
+				text = line1(m.Why)
+			}
+			if text != "" && text != shown[m.ID] {
+				fmt.Fprintf(w, "The mixer of %s %s.\n", whose(m), text)
+			}
+			shown[m.ID] = text
+		}
+	}
+}
+
+// whose says whose a mixer is, or how its key begins.
+func whose(m *api.Mixer) string {
+	if m.Name == "" {
+		return m.ID[:min(len(m.ID), 8)]
+	}
+	return line1(m.Name)
 }
 
 // work does the tasks of the call until it is over, and returns why, or nothing if ctx ended.
@@ -284,6 +371,7 @@ func (p *phone) work(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		p.look(ctx)
 		for i := range out.Tasks {
 			t := &out.Tasks[i]
 			after = t.ID
@@ -292,9 +380,11 @@ func (p *phone) work(ctx context.Context) (string, error) {
 				continue
 			}
 			if t.Next == "" {
+				p.over = t
 				return t.Reason, nil
 			}
-			p.call, after = t.Next, 0 // both called at once
+			after = 0 // both called at once
+			p.setCall(t.Next)
 			break
 		}
 	}
@@ -336,16 +426,33 @@ func printCall(w io.Writer, c *api.Call) {
 	}
 	text := c.State
 	if c.Reason != "" {
-		text += ": " + c.Reason
+		text += ": " + whyOver(c.Reason, c.Because)
 	}
 	fmt.Fprintf(w, "%s  %s", text, c.Mode)
 	if len(with) > 0 {
 		fmt.Fprintf(w, "  %s", strings.Join(with, ", "))
 	}
-	if c.Mixer != "" {
-		fmt.Fprintf(w, "  · the mixer of %s hears it", line1(c.Mixer))
-	}
 	fmt.Fprintln(w)
+	for i := range c.Mixers {
+		m := &c.Mixers[i]
+		fmt.Fprintf(w, "  the mixer of %s %s\n", whose(m), mixerWords(m))
+	}
+}
+
+// mixerWords says what a mixer does for the call.
+func mixerWords(m *api.Mixer) string {
+	switch m.State {
+	case "used":
+		return "carries the call, and hears it"
+	case "chosen":
+		return "is to carry the call, and will hear it"
+	case "asked":
+		return "is asked to open a room"
+	case "failed":
+		return line1(m.Why)
+	default:
+		return "takes over if it must"
+	}
 }
 
 func printPast(w io.Writer, c *api.PastCall, now time.Time) {
@@ -356,7 +463,7 @@ func printPast(w io.Writer, c *api.PastCall, now time.Time) {
 	if c.Others > 0 {
 		name = fmt.Sprintf("%s and %d more", name, c.Others)
 	}
-	fmt.Fprintf(w, "%-12s %-4s %s  %s", when(c.Time, now), way, name, c.Reason)
+	fmt.Fprintf(w, "%-12s %-4s %s  %s", when(c.Time, now), way, name, whyOver(c.Reason, c.Because))
 	if c.Seconds > 0 {
 		fmt.Fprintf(w, ", %s", time.Duration(c.Seconds)*time.Second)
 	}

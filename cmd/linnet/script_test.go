@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +24,8 @@ import (
 
 	"github.com/linnetmesh/linnet/conference/headless"
 	"github.com/linnetmesh/linnet/conference/hearing"
+	"github.com/linnetmesh/linnet/conference/room"
+	"github.com/linnetmesh/linnet/p2p"
 )
 
 func TestMain(m *testing.M) {
@@ -29,7 +33,7 @@ func TestMain(m *testing.M) {
 		os.Exit(victim())
 	}
 	testscript.Main(m, map[string]func(){
-		"linnet": main, "volunteer": func() { os.Exit(volunteerHere()) },
+		"linnet": main, "volunteer": func() { os.Exit(volunteerHere()) }, "mixer": func() { os.Exit(mixerHere()) },
 		"linnet-older": func() { version = "v0.8.0"; main() },
 		"linnet-newer": func() { version = "v0.9.0"; main() },
 	})
@@ -57,6 +61,39 @@ func volunteerHere() int {
 	}
 	if err == nil {
 		err = v.kill()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+// mixerHere is the program mixer NAME [TOKEN]: it mixes calls on this machine, of whoever has the token, if there is one, and
+// writes its address into the file NAME, without the token, until there is a file NAME.stop.
+func mixerHere() int {
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	name, tokens := os.Args[1], os.Args[2:]
+	house, err := room.NewHouse(room.HouseConfig{Open: len(tokens) == 0, Tokens: tokens, LoopbackOnly: true, NoTCP: true})
+	if err == nil {
+		defer house.Close()
+		var host *p2p.Host
+		if host, err = p2p.New(onLoopback(p2p.Config{Role: p2p.Mixer})); err == nil {
+			defer host.Close()
+			group.Go(func() { _ = host.Run(ctx) })
+			host.Lane(p2p.Conference).Handle(house.ServeLane)
+			text := "linnet:mixer/" + host.Key().String() + "?" + url.Values{"a": host.Addrs(), "n": {name}}.Encode() + "\n"
+			err = errors.Join(os.WriteFile(name+".new", []byte(text), 0o600), os.Rename(name+".new", name))
+		}
+	}
+	if err == nil {
+		err = poll(ctx, func() bool {
+			_, stop := os.Stat(name + ".stop")
+			return stop == nil
+		})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

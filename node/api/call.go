@@ -19,11 +19,21 @@ type Call struct {
 	Video    bool       `json:"video,omitempty"`
 	Outgoing bool       `json:"outgoing,omitempty"`
 	With     []CallPart `json:"with" doc:"the others that are in; of one that rings, who calls"`
-	Mixer    string     `json:"mixer,omitempty" doc:"whose mixer carries the call, as the caller says"`
+	Because  string     `json:"because,omitempty" doc:"of a call that failed or was lost, what each mixer did: oak cannot be reached, elm is full"`
+	Mixer    string     `json:"mixer,omitempty" doc:"whose mixer carries the call, or is to, as the caller says"`
+	Mixers   []Mixer    `json:"mixers,omitempty" doc:"all that may carry the call, in the order in which they take over, in a circle"`
 	Mute     bool       `json:"mute,omitempty"`
 	Hold     bool       `json:"hold,omitempty"`
 	Hand     bool       `json:"hand,omitempty"`
 	Began    *time.Time `json:"began,omitempty" doc:"when media first flowed"`
+}
+
+// Mixer is one of the mixers that may carry a call.
+type Mixer struct {
+	ID    string `json:"id" doc:"transport key, hex: only who has it is this mixer"`
+	Name  string `json:"name,omitempty" doc:"whose it is, as the caller says; absent: not said"`
+	State string `json:"state" enum:"named,asked,ready,chosen,used,failed" doc:"named: not needed yet; asked: to open the room, by this device; ready: it is open there, in case; chosen: it is to carry the call, and its room is entered, or will be when the call is taken; used: it carries the call, and hears it; failed: tried in vain by this device, or lost"`
+	Why   string `json:"why,omitempty" doc:"it failed, when it last did: cannot be reached"`
 }
 
 // CallPart is another device in a call.
@@ -47,28 +57,30 @@ type PastCall struct {
 	Time     time.Time `json:"time"`
 	Reason   string    `json:"reason" doc:"hung up, declined, busy, cancelled, no answer, missed, answered elsewhere, failed, lost"`
 	Seconds  int       `json:"seconds,omitempty" doc:"since media first flowed"`
-	Mixer    string    `json:"mixer,omitempty"`
+	Because  string    `json:"because,omitempty" doc:"of one that failed or was lost, what each mixer did"`
+	Mixer    string    `json:"mixer,omitempty" doc:"whose mixer carried it last, as the caller said"`
 }
 
 // CallTask is something that who carries the media of a call is to do.
 type CallTask struct {
-	ID     uint64   `json:"id"`
-	Kind   string   `json:"kind" enum:"connect,description,candidates,restart,leave,voice,show,rekey,take key,drop key,over"`
-	Peer   string   `json:"peer,omitempty" doc:"the other end of the link; absent: the room on a mixer"`
-	Offer  bool     `json:"offer,omitempty" doc:"of connect: make an offer; of description: it is one"`
-	Video  bool     `json:"video,omitempty"`
-	Round  uint32   `json:"round,omitempty" doc:"of a description: an answer repeats the offer's"`
-	SDP    string   `json:"sdp,omitempty"`
-	Lines  []string `json:"lines,omitempty" doc:"candidates"`
-	Last   bool     `json:"last,omitempty"`
-	Speak  bool     `json:"speak,omitempty"`
-	Listen bool     `json:"listen,omitempty"`
-	Mute   bool     `json:"mute,omitempty"`
-	Hold   bool     `json:"hold,omitempty"`
-	Hand   bool     `json:"hand,omitempty"`
-	Key    []byte   `json:"key,omitempty"`
-	Reason string   `json:"reason,omitempty" doc:"of over"`
-	Next   string   `json:"next,omitempty" doc:"of over: the call that took its place, since both called at once"`
+	ID      uint64   `json:"id"`
+	Kind    string   `json:"kind" enum:"connect,description,candidates,restart,leave,voice,show,rekey,take key,drop key,over"`
+	Peer    string   `json:"peer,omitempty" doc:"the other end of the link; absent: the room on a mixer"`
+	Offer   bool     `json:"offer,omitempty" doc:"of connect: make an offer; of description: it is one"`
+	Video   bool     `json:"video,omitempty"`
+	Round   uint32   `json:"round,omitempty" doc:"of a description: an answer repeats the offer's"`
+	SDP     string   `json:"sdp,omitempty"`
+	Lines   []string `json:"lines,omitempty" doc:"candidates"`
+	Last    bool     `json:"last,omitempty"`
+	Speak   bool     `json:"speak,omitempty"`
+	Listen  bool     `json:"listen,omitempty"`
+	Mute    bool     `json:"mute,omitempty"`
+	Hold    bool     `json:"hold,omitempty"`
+	Hand    bool     `json:"hand,omitempty"`
+	Key     []byte   `json:"key,omitempty"`
+	Reason  string   `json:"reason,omitempty" doc:"of over"`
+	Because string   `json:"because,omitempty" doc:"of over: what each mixer did, if it failed or was lost"`
+	Next    string   `json:"next,omitempty" doc:"of over: the call that took its place, since both called at once"`
 }
 
 // callRoutes serves calls.
@@ -189,7 +201,7 @@ func (a *at) currentCall() *Call {
 		Mute: v.Own.Mute, Hold: v.Own.Hold, Hand: v.Own.Hand, Began: ptr(v.Began), With: []CallPart{},
 	}
 	if !in {
-		out.Reason = v.Reason.String()
+		out.Reason, out.Because = v.Reason.String(), v.Because()
 	}
 	for _, p := range v.Parties {
 		out.With = append(out.With, CallPart{
@@ -201,6 +213,10 @@ func (a *at) currentCall() *Call {
 		if out.Mixer = m.Name; m.Name == "" {
 			out.Mixer = m.Key.String()
 		}
+	}
+	for i := range v.Mixers {
+		m := &v.Mixers[i]
+		out.Mixers = append(out.Mixers, Mixer{ID: m.Mixer.Key.String(), Name: m.Mixer.Name, State: m.State.String(), Why: m.Why})
 	}
 	return out
 }
@@ -214,7 +230,7 @@ func (a *at) viewCalls() *Calls {
 		if a.allows(r.With) {
 			out.Calls = append(out.Calls, PastCall{
 				ID: r.Call.String(), With: r.With.String(), Name: a.nameOf(r.With), Others: int(r.Others), Outgoing: r.Outgoing, Time: r.Time,
-				Reason: r.Reason.String(), Seconds: int(r.Lasted.Seconds()), Mixer: r.Mixer,
+				Reason: r.Reason.String(), Seconds: int(r.Lasted.Seconds()), Because: r.Because, Mixer: r.Mixer,
 			})
 		}
 	}
@@ -225,6 +241,7 @@ func viewTask(t *node.CallTask) CallTask {
 	out := CallTask{
 		ID: t.ID, Kind: string(t.Kind), Peer: peerText(t.Peer), Offer: t.Offer, Video: t.Video, Round: t.Round, SDP: t.SDP, Lines: t.Lines,
 		Last: t.Last, Speak: t.Speak, Listen: t.Listen, Mute: t.State.Mute, Hold: t.State.Hold, Hand: t.State.Hand, Key: t.Key, Reason: t.Reason,
+		Because: t.Because,
 	}
 	if t.Next != (node.CallID{}) {
 		out.Next = t.Next.String()

@@ -211,7 +211,7 @@ type (
 		Body struct {
 			Contacts []string `json:"contacts" minItems:"1" maxItems:"127" doc:"each by ID, address, alias or name"`
 			Video    bool     `json:"video,omitempty"`
-			Via      []string `json:"via,omitempty" maxItems:"4" doc:"addresses of mixers, as linnet-mixer prints them; the first carries the call, and hears it"`
+			Via      []string `json:"via,omitempty" maxItems:"4" doc:"addresses of mixers, as linnet-mixer prints them; the first that opens a room carries the call, and hears it; the others take over, in this order"`
 		}
 	}
 	// InCall names a call.
