@@ -2,7 +2,7 @@
 //
 // Frames are of 20 ms at 48 kHz, mono, between -1 and 1. Who is added is the Chooser's affair (voice.go): it goes by the levels
 // that come beside the packets (RFC 6464), so that nobody is decoded in vain. A Leveler makes a quiet voice louder and a loud
-// one quieter, slowly; a Limiter keeps a sum within what can be played.
+// one quieter, slowly, and leaves the others alone (leveler.go); a Limiter keeps a sum within what can be played.
 package mixer
 
 import "math"
@@ -62,7 +62,9 @@ const (
 )
 
 // Limit lowers what is too loud, of a frame of at most 960 samples.
-func (l *Limiter) Limit(frame []float32) {
+func (l *Limiter) Limit(frame []float32) { l.limit(frame, ceiling) }
+
+func (l *Limiter) limit(frame []float32, ceiling float32) {
 	var gains [most]float32 // that each block allows
 	blocks, loud := 0, l.less > 0
 	for at := 0; at < len(frame) && blocks < len(gains); at += block {
@@ -97,42 +99,3 @@ func (l *Limiter) Limit(frame []float32) {
 		l.less = 0
 	}
 }
-
-// Leveler brings a voice to an even loudness: towards -26 dBov, by 12 dB at most, 3 dB a second, and only while it is heard. The
-// zero value is ready; each voice has its own.
-type Leveler struct{ gain float64 } // dB
-
-const (
-	aim    = -26.0
-	reach  = 12.0
-	pace   = 3.0 / 50 // dB a frame
-	heard  = 50       // -dBov: what is quieter is not a voice, and changes nothing
-	enough = 3.0      // dB from the aim that are left alone
-)
-
-// Apply changes a frame, of that level before the change.
-func (l *Leveler) Apply(frame []float32, level uint8) {
-	from := l.gain
-	if level < heard {
-		// A pause within a word is some 6 dB quieter than the word, so the aim is that much lower for a frame.
-		off := aim - (from - float64(level))
-		switch {
-		case off > enough && l.gain < reach:
-			l.gain += pace
-		case off < -enough && l.gain > -reach:
-			l.gain -= pace
-		}
-	}
-	if from == 0 && l.gain == 0 {
-		return
-	}
-	a, b := float32(math.Pow(10, from/20)), float32(math.Pow(10, l.gain/20))
-	step := (b - a) / float32(len(frame))
-	for i := range frame {
-		frame[i] *= a
-		a += step
-	}
-}
-
-// Gain returns by how many dB the voice is changed now.
-func (l *Leveler) Gain() float64 { return l.gain }

@@ -98,37 +98,6 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
-func TestLeveler(t *testing.T) {
-	tests := []struct {
-		name      string
-		amplitude float64
-		want      float64 // level after 10 s
-	}{
-		{"quiet", 0.02, -26},
-		{"very quiet", 0.006, -35},
-		{"as it should be", 0.07, -26},
-		{"loud", 0.3, -24},
-		{"noise", 0.0005, -69},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var l Leveler
-			var f []float32
-			for i := range 500 {
-				f = tone(300, tt.amplitude, i*frame)
-				before := l.Gain()
-				l.Apply(f, Level(f))
-				if d := math.Abs(l.Gain() - before); d > pace+1e-9 {
-					t.Fatalf("%.2f dB in a frame", d)
-				}
-			}
-			if got := -float64(Level(f)); math.Abs(got-tt.want) > 4 {
-				t.Errorf("%.0f dBov, want about %.0f", got, tt.want)
-			}
-		})
-	}
-}
-
 func TestFold(t *testing.T) {
 	out := make([]float32, 4)
 	Fold(out, []float32{1, 1, 1, 1}, []float32{0, 0, 0, 0})
@@ -215,6 +184,60 @@ func TestLiar(t *testing.T) {
 	}
 	if h.voices[0].Lies() < 10 || h.voices[1].Lies() > 1 {
 		t.Errorf("lies: %.0f and %.0f dB", h.voices[0].Lies(), h.voices[1].Lies())
+	}
+}
+
+// Who claims to be quieter or louder than they are is not believed, and is again some time after they cease to lie.
+func TestBelieved(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		say, is  uint8
+		believed bool
+	}{
+		{"honest", 25, 25, true},
+		{"nearly", 25, 29, true},
+		{"quieter than claimed", 20, 40, false},
+		{"louder than claimed", 46, 26, false},
+		{"silent, it claims", 127, 26, false},
+	} {
+		h := newHall(1)
+		h.beats(1000, 1, levels(25), levels(25))
+		for range 25 { // half a second of looking
+			h.voices[0].Measure(h.now, tt.say, tt.is)
+		}
+		if got := h.voices[0].Believed(); got != tt.believed {
+			t.Errorf("%s: believed %v", tt.name, got)
+		}
+		for range 45 { // three looks
+			h.voices[0].Measure(h.now, 25, 24)
+		}
+		if !h.voices[0].Believed() {
+			t.Errorf("%s, and honest for long: not believed", tt.name)
+		}
+	}
+	// Where a word ends, the level is of samples that are 6.5 ms later than those that are decoded: nobody lies by that.
+	var v Voice
+	said := []uint8{70, 30, 24, 22, 26, 60, 80, 80}
+	for i := range 1000 {
+		is := min(said[i%8], said[(i+7)%8]+4)
+		if v.Measure(start, said[i%8], is); !v.Believed() {
+			t.Fatalf("after %d frames", i)
+		}
+	}
+}
+
+// Who is heard louder than they speak has a place as one who speaks as loud.
+func TestRaised(t *testing.T) {
+	h := newHall(3)
+	say := levels(24, 24, 42)
+	h.beats(1000, 2, say, say)
+	if got := h.beats(1000, 2, say, say); got[2] != 0 {
+		t.Errorf("heard %v of 50", got)
+	}
+	h.voices[0].Raise(-9)
+	h.voices[2].Raise(16)
+	if got := h.beats(1000, 2, say, say); got[2] < 40 || got[0] > 10 || got[1] != 50 {
+		t.Errorf("heard %v of 50 once the third is made louder and the first quieter", got)
 	}
 }
 

@@ -13,6 +13,8 @@ type Voice struct {
 	heard   time.Time
 	claimed time.Time
 	excess  float64   // dB by which it claimed to be louder than it was
+	off     float64   // dB by which it was louder than it claimed, in the mean
+	raised  float64   // dB by which it is made louder before it is heard
 	tested  time.Time // when that was last looked at
 	chosen  bool
 	since   time.Time // chosen
@@ -30,6 +32,9 @@ const (
 	again      = 5 * time.Second        // how often a voice is tested that is not decoded
 	test       = 300 * time.Millisecond // and for how long
 	floor      = -float64(Silent)
+	honest     = 6.0  // dB from the truth, in the mean, up to which what is claimed is believed
+	plain      = 50   // -dBov: only frames that are louder, as claimed or found, show whether it is honest
+	farthest   = 12.0 // dB: by so much one frame may be off, at most; where a word ends the two levels are of other samples
 )
 
 // Claim takes the level that came with a packet, in -dBov.
@@ -59,7 +64,17 @@ func (v *Voice) Measure(now time.Time, claimed, measured uint8) {
 	} else {
 		v.excess += (max(lie, 0) - v.excess) / 100
 	}
+	if min(claimed, measured) < plain {
+		off := min(max(float64(claimed)-float64(measured), -farthest), farthest)
+		v.off += (off - v.off) / 25
+	}
 }
+
+// Believed tells whether it was, when last looked at, about as loud as it claimed: no louder and no quieter.
+func (v *Voice) Believed() bool { return v.off < honest && v.off > -honest }
+
+// Raise notes by how many dB the voice is changed before it is heard: whoever wants a place is compared as they are heard.
+func (v *Voice) Raise(gain float64) { v.raised = gain }
 
 // Untested tells whether it should be decoded only to see whether it is as loud as it says: when it has just been chosen, and
 // for a moment every few seconds.
@@ -113,7 +128,7 @@ func (c *Chooser) Choose(now time.Time, k int, all []*Voice) []*Voice {
 		if weakest < 0 {
 			weakest = c.quietest(now)
 		}
-		if v.firm > c.strength(now, weakest)+hysteresis {
+		if v.firm+v.raised > c.strength(now, weakest)+hysteresis {
 			c.leave(weakest)
 			c.enter(now, v)
 			weakest = -1
@@ -139,9 +154,9 @@ func (c *Chooser) strength(now time.Time, i int) float64 {
 	case now.Sub(v.claimed) > stale:
 		return floor
 	case now.Sub(v.since) < onset:
-		return math.Max(v.level, v.firm)
+		return math.Max(v.level, v.firm) + v.raised
 	default:
-		return v.firm
+		return v.firm + v.raised
 	}
 }
 
