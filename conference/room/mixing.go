@@ -25,11 +25,18 @@ const (
 	// commonWork and ownWork are what encoders take otherwise (opus.Options.Complexity). What a speaker hears is for one, who
 	// talks over it: it has 0.3 to 0.8 dB more noise for 0.6 of the time.
 	commonWork, ownWork = 5, 0
+	// warm is how many frames a decoder has had before what it gives is as loud as what was said.
+	warm = 3
+	// wait is how many beats a voice that begins or ceases to be levelled waits for a pause, in which nobody hears it.
+	wait = 100
+	// fade is over how many samples the first frame of an encoder that begins amid sound comes in.
+	fade = 240
 )
 
 // mixing is a room that mixes. Each beat it takes one frame of each leg, chooses the loudest few by the levels that came with
 // the packets, decodes those alone, and encodes one mix for all who only listen, and one without their own voice for each of
-// the few. While one speaks alone his packets go through as they came: nothing is decoded or encoded.
+// the few. While one speaks alone his packets go through as they came: nothing is decoded or encoded, unless the voice is so
+// quiet or so loud that it is levelled (mixer.Leveler).
 type mixing struct {
 	mu      sync.Mutex
 	members []*member // by id
@@ -37,12 +44,19 @@ type mixing struct {
 
 	chooser mixer.Chooser
 	list    []*mixer.Voice
+	who     []*member // speak at this beat
 	common  voice
 	sum     []float32
 	out     []float32
 	packet  []byte
+	shared  []byte // the packet for all who only listen
+	wire    rtc.Packet
 	fold    []float32
 	spare   spares
+	passed  *member // whose packet was passed at the last beat, and it
+	last    []byte
+	before  []float32            // what of the last beat, which was passed, encoders begin with
+	primes  *member              // whose that is, at this beat
 	hold    func() (send func()) // has the packets of a beat go together
 	time    uint32               // RTP, of the beat
 	strain  time.Time            // when a beat was last late, or long
@@ -56,12 +70,18 @@ type member struct {
 	voice  mixer.Voice
 	muted  bool
 	long   bool // its packets are of more than 20 ms
+	claims bool // a level came with its last packet
+
+	level    mixer.Leveler
+	levelled bool // while it speaks alone
+	waits    int  // beats for a pause, to change that
 
 	played   jitter.Played
 	decoder  *opus.Decoder // nil while nobody hears it
 	pcm      []float32
 	left     int // samples of the last packet behind the first frame
 	unused   int // beats without decoding
+	decoded  int // frames since it has its decoder
 	own      voice
 	sequence uint16
 	silent   bool // nothing was sent at the last beat
@@ -76,7 +96,7 @@ type voice struct {
 }
 
 func newMixing() *mixing {
-	return &mixing{hold: func() func() { return func() {} }, sum: make([]float32, opus.Frame), out: make([]float32, opus.Frame), fold: make([]float32, opus.MaxFrame)}
+	return &mixing{hold: func() func() { return func() {} }, sum: make([]float32, opus.Frame), out: make([]float32, opus.Frame), before: make([]float32, opus.Frame), fold: make([]float32, opus.MaxFrame)}
 }
 
 func (m *mixing) Enter(id uint32, l leg) {
@@ -118,7 +138,7 @@ func (m *mixing) Hear(id uint32, p *rtc.Packet) {
 		return
 	}
 	level := p.Level
-	if !p.Leveled {
+	if a.claims = p.Leveled; !a.claims {
 		level = 30 // it does not say, so it is asked to prove itself
 	}
 	// One that is late, twice or too large is passed over.
@@ -195,66 +215,54 @@ func (m *mixing) step(now time.Time) {
 		p.played = p.buffer.Pop(now)
 		m.list = append(m.list, &p.voice)
 	}
-	var speaking []*member
+	m.who = m.who[:0]
 	for _, v := range m.chooser.Choose(now, voices, m.list) {
-		i := slices.IndexFunc(m.members, func(p *member) bool { return &p.voice == v })
-		speaking = append(speaking, m.members[i])
+		for _, p := range m.members {
+			if &p.voice == v {
+				m.who = append(m.who, p)
+			}
+		}
 	}
 	m.time += opus.Frame
-	m.notice.speaking(now, speaking)
-	if len(speaking) == 1 && speaking[0].passable() {
-		m.pass(now, speaking[0])
+	m.notice.speaking(now, m.who)
+	if len(m.who) == 1 && m.who[0].passable() && !m.levels(now, m.who[0]) {
+		m.pass(now, m.who[0])
 	} else {
-		m.mix(now, speaking)
+		m.mix(now, m.who)
 	}
 	for _, p := range m.members {
 		if p.unused++; p.unused > 1 && p.decoder != nil {
-			m.spare.decoders = append(m.spare.decoders, p.decoder)
+			clear(p.pcm)
+			m.spare.decoders, m.spare.frames = append(m.spare.decoders, p.decoder), append(m.spare.frames, p.pcm)
 			p.decoder, p.pcm, p.left = nil, nil, 0
 		}
+		if p.unused > 1 && p.played.Kind == jitter.Voice && p.claims && p.voice.Believed() {
+			p.level.Claim(p.played.Level)
+		}
+		p.voice.Raise(p.level.Gain())
 		m.rest(&p.own)
 	}
 	m.rest(&m.common)
 	m.spare.rest()
 }
 
-// spares are the encoders and decoders that nobody uses now. There are as many in all as are ever heard at once, and not one
-// for each leg that spoke in the last seconds.
-type spares struct {
-	encoders []*opus.Encoder
-	decoders []*opus.Decoder
-	unused   int // beats since one was taken
+// levels tells whether the voice of who speaks alone is levelled, and so decoded and encoded. That begins and ends between
+// words; and while the encoders are late, all voices go as they came.
+func (m *mixing) levels(now time.Time, p *member) bool {
+	should := p.level.Needed() && !m.strained(now)
+	if should == p.levelled {
+		p.waits = 0
+		return should
+	}
+	between := p.played.Kind == jitter.Nothing || p.played.Kind == jitter.Voice && p.played.Level >= hushed
+	if p.waits++; between || p.waits > wait {
+		p.levelled, p.waits = should, 0
+	}
+	return p.levelled
 }
 
-func (s *spares) encoder(o opus.Options) (*opus.Encoder, error) {
-	s.unused = 0
-	n := len(s.encoders)
-	if n == 0 {
-		return opus.NewEncoder(o)
-	}
-	e := s.encoders[n-1]
-	s.encoders = s.encoders[:n-1]
-	e.Reset() // its state is of another sound
-	return e, e.Set(o)
-}
-
-func (s *spares) decoder() (*opus.Decoder, error) {
-	s.unused = 0
-	n := len(s.decoders)
-	if n == 0 {
-		return opus.NewDecoder()
-	}
-	d := s.decoders[n-1]
-	s.decoders = s.decoders[:n-1]
-	d.Reset()
-	return d, nil
-}
-
-func (s *spares) rest() {
-	if s.unused++; s.unused > idle {
-		s.encoders, s.decoders = nil, nil
-	}
-}
+// strained tells whether a beat of the last seconds was late.
+func (m *mixing) strained(now time.Time) bool { return now.Sub(m.strain) < easy }
 
 // passable tells whether a member's packets are of one frame each, as the beat is.
 func (p *member) passable() bool {
@@ -269,8 +277,12 @@ func (p *member) passable() bool {
 // the packet after it may have what they need; between words nothing is sent.
 func (m *mixing) pass(now time.Time, speaker *member) {
 	p := rtc.Packet{Codec: rtc.Opus, Level: speaker.played.Level, Leveled: true, Payload: speaker.played.Payload}
-	if speaker.played.Kind == jitter.Voice && speaker.voice.Untested(now) {
-		m.decode(now, speaker)
+	m.passed = nil
+	if speaker.played.Kind == jitter.Voice {
+		if speaker.voice.Untested(now) || speaker.level.Unsure() && !m.strained(now) {
+			m.decode(now, speaker)
+		}
+		m.passed, m.last = speaker, append(m.last[:0], speaker.played.Payload...)
 	}
 	for _, listener := range m.members {
 		switch {
@@ -284,127 +296,11 @@ func (m *mixing) pass(now time.Time, speaker *member) {
 	}
 }
 
-// decode has the member's frame at the beginning of pcm.
-func (m *mixing) decode(now time.Time, p *member) {
-	p.unused = 0
-	if p.decoder == nil {
-		d, err := m.spare.decoder()
-		if err != nil {
-			return
-		}
-		p.decoder, p.pcm, p.left = d, make([]float32, opus.MaxFrame), 0
-	}
-	n, err := opus.Frame, error(nil)
-	switch p.played.Kind {
-	case jitter.Voice:
-		folds := 0
-		if p.played.Fold != nil {
-			if folds, err = p.decoder.Decode(p.played.Fold, m.fold); err != nil {
-				folds = 0
-			}
-		}
-		if n, err = p.decoder.Decode(p.played.Payload, p.pcm); err == nil && folds == opus.Frame && n == opus.Frame {
-			mixer.Fold(p.pcm[:opus.Frame], m.fold[:opus.Frame], p.pcm[:opus.Frame])
-		}
-	case jitter.More:
-		n = copy(p.pcm, p.pcm[opus.Frame:opus.Frame+p.left])
-	case jitter.Lost:
-		err = p.decoder.Conceal(p.played.Next, p.pcm)
-	case jitter.Nothing:
-		n = 0
-	}
-	if err != nil {
-		n = 0
-	}
-	clear(p.pcm[n:max(n, opus.Frame)])
-	p.left = max(n-opus.Frame, 0)
-	if p.played.Kind == jitter.Voice {
-		p.voice.Measure(now, p.played.Level, mixer.Level(p.pcm[:opus.Frame]))
-	}
-}
-
-// mix decodes who speaks, and sends each listener all but themselves.
-func (m *mixing) mix(now time.Time, speaking []*member) {
-	clear(m.sum)
-	for _, p := range speaking {
-		m.decode(now, p)
-		if p.pcm == nil {
-			continue
-		}
-		for i, v := range p.pcm[:opus.Frame] {
-			m.sum[i] += v
-		}
-	}
-	var common *rtc.Packet
-	for _, listener := range m.members {
-		if len(speaking) == 0 {
-			listener.silent = true
-			continue
-		}
-		if slices.Contains(speaking, listener) {
-			if len(speaking) == 1 || listener.pcm == nil {
-				listener.silent = true
-				continue
-			}
-			for i, v := range listener.pcm[:opus.Frame] {
-				m.out[i] = m.sum[i] - v
-			}
-			if p := m.encode(now, &listener.own, ownWork, m.out); p != nil {
-				m.send(listener, *p)
-			}
-			continue
-		}
-		if common == nil {
-			copy(m.out, m.sum)
-			p := m.encode(now, &m.common, commonWork, m.out)
-			if p == nil {
-				continue
-			}
-			p.Payload = slices.Clone(p.Payload) // m.packet is the next one's
-			common = p
-		}
-		m.send(listener, *common)
-	}
-}
-
-// encode makes a packet of a mix.
-func (m *mixing) encode(now time.Time, v *voice, work int, frame []float32) *rtc.Packet {
-	if now.Sub(m.strain) < easy {
-		work = 0
-	}
-	o := opus.Options{Complexity: work, Loss: 5}
-	if v.encoder == nil {
-		e, err := m.spare.encoder(o)
-		if err != nil {
-			return nil
-		}
-		v.encoder, v.limiter, v.work = e, mixer.Limiter{}, work
-	}
-	if v.work != work && v.encoder.Set(o) == nil {
-		v.work = work
-	}
-	v.unused = 0
-	v.limiter.Limit(frame)
-	b, err := v.encoder.Encode(m.packet[:0], frame)
-	if err != nil {
-		return nil
-	}
-	m.packet = b
-	return &rtc.Packet{Codec: rtc.Opus, Level: mixer.Level(frame), Leveled: true, Payload: b}
-}
-
-// rest ends a beat: an encoder that was not used goes to those that are spare.
-func (m *mixing) rest(v *voice) {
-	if v.unused++; v.unused > 1 && v.encoder != nil {
-		m.spare.encoders = append(m.spare.encoders, v.encoder)
-		v.encoder = nil
-	}
-}
-
 func (m *mixing) send(listener *member, p rtc.Packet) {
 	listener.sequence++
 	p.Sequence, p.Timestamp, p.Marker = listener.sequence, m.time, listener.silent
 	p.Leveled = p.Level >= hushed
 	listener.silent = false
-	_ = listener.leg.Write(&p) // a leg that cannot be written to ends by itself
+	m.wire = p
+	_ = listener.leg.Write(&m.wire) // a leg that cannot be written to ends by itself
 }
