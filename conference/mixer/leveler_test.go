@@ -174,14 +174,14 @@ func TestLevelerAlways(t *testing.T) {
 		var l Leveler
 		normal := true
 		flat, f := make([]float32, frame), make([]float32, frame)
-		for range rapid.IntRange(1, 8).Draw(t, "parts") {
+		for range rapid.IntRange(1, 5).Draw(t, "parts") {
 			s := newSpeech(rapid.Float64Range(0, 127).Draw(t, "loud"), rapid.Float64Range(30, 127).Draw(t, "noise"))
 			if rapid.Bool().Draw(t, "normal") {
 				s.loud, s.noise = rapid.Float64Range(19, 25).Draw(t, "normal loud"), max(s.noise, 50)
 			}
 			normal = normal && s.loud >= 19 && s.loud <= 25 && s.noise >= 50
 			what := rapid.SampledFrom([]string{"claim", "measure", "apply"}).Draw(t, "what")
-			for range rapid.IntRange(1, 400).Draw(t, "frames") {
+			for range rapid.IntRange(1, 250).Draw(t, "frames") {
 				level, before := s.next(), l.Gain()
 				switch what {
 				case "claim":
