@@ -119,14 +119,14 @@ func (m *mixing) mix(now time.Time, speaking []*member) {
 			for i, v := range listener.pcm[:opus.Frame] {
 				m.out[i] = m.sum[i] - v
 			}
-			if p := m.encode(now, &listener.own, ownWork, m.out); p.Payload != nil {
+			if p := m.encode(now, &listener.own, ownWork, listener.way.loss, m.out); p.Payload != nil {
 				m.send(listener, p)
 			}
 			continue
 		}
 		if common.Payload == nil {
 			copy(m.out, m.sum)
-			if common = m.encode(now, &m.common, commonWork, m.out); common.Payload == nil {
+			if common = m.encode(now, &m.common, commonWork, m.loss, m.out); common.Payload == nil {
 				continue
 			}
 			m.shared = append(m.shared[:0], common.Payload...) // m.packet is the next one's
@@ -137,20 +137,24 @@ func (m *mixing) mix(now time.Time, speaking []*member) {
 }
 
 // encode makes a packet of a mix, or one without a payload if it cannot.
-func (m *mixing) encode(now time.Time, v *voice, work int, frame []float32) rtc.Packet {
+func (m *mixing) encode(now time.Time, v *voice, work, loss int, frame []float32) rtc.Packet {
 	if m.strained(now) {
 		work = 0
 	}
+	if loss > usual {
+		work = max(work, mendWork)
+	}
+	o := opus.Options{Complexity: work, Loss: loss}
 	if v.encoder == nil {
-		e, err := m.spare.encoder(opus.Options{Complexity: work, Loss: 5})
+		e, err := m.spare.encoder(o)
 		if err != nil {
 			return rtc.Packet{}
 		}
-		v.encoder, v.limiter, v.work = e, mixer.Limiter{}, work
+		v.encoder, v.limiter, v.work, v.loss = e, mixer.Limiter{}, work, loss
 		m.begin(v, frame)
 	}
-	if v.work != work && v.encoder.Set(opus.Options{Complexity: work, Loss: 5}) == nil {
-		v.work = work
+	if (v.work != work || v.loss != loss) && v.encoder.Set(o) == nil {
+		v.work, v.loss = work, loss
 	}
 	v.unused = 0
 	v.limiter.Limit(frame)

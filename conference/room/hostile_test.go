@@ -44,6 +44,7 @@ func FuzzFloor(f *testing.F) {
 			case 7:
 				v.Wanted(id, int(op[2])-9)
 				v.Lost(id, float64(op[3])/255)
+				m.Lost(id, float64(op[3])/255)
 			default:
 				m.Hear(id, p)
 				v.Hear(id, p)

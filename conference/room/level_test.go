@@ -3,6 +3,7 @@ package room
 import (
 	"bytes"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,14 @@ import (
 	"github.com/linnetmesh/linnet/conference/opus"
 	"github.com/linnetmesh/linnet/conference/rtc"
 )
+
+// long is a test of much sound, in one goroutine: the race detector has nothing to find in it, and takes minutes.
+func long(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("long, and in one goroutine")
+	}
+}
 
 // talk is what a leg says: packets, and what they claim.
 type talk struct {
@@ -68,7 +77,7 @@ func newStage(t testing.TB, talks ...*talk) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{t: t, m: newMixing(), listener: &hearer{sink: sink{decoder: d, pcm: make([]float32, opus.MaxFrame)}}}
+	s := &stage{t: t, m: newMixing(), listener: &hearer{sink: sink{decoder: d, pcm: make([]float32, opus.MaxFrame)}, r: rand.New(rand.NewPCG(1, 9)), first: 1, next: 1}}
 	copy(s.talks[:], talks)
 	for id := range uint32(3) {
 		s.m.Enter(id+1, quietDesk{new(desk)})
@@ -77,14 +86,34 @@ func newStage(t testing.TB, talks ...*talk) *stage {
 	return s
 }
 
-// hearer keeps the last packet, too.
+// hearer keeps the last packet, too; some do not come.
 type hearer struct {
 	sink
-	last []byte
+	last        []byte
+	loss        float64 // of 1
+	r           *rand.Rand
+	came, bytes int // since the last report
+	first, next uint16
+}
+
+// report is which share is missing, as a receiver tells it.
+func (h *hearer) report() float64 {
+	all := h.next - h.first
+	missing := float64(int(all)-h.came) / float64(max(all, 1))
+	h.first, h.came = h.next, 0
+	return missing
 }
 
 func (h *hearer) Write(p *rtc.Packet) error {
 	h.last = append(h.last[:0], p.Payload...)
+	h.bytes += len(p.Payload)
+	if h.next++; p.Sequence >= h.next {
+		h.next = p.Sequence + 1
+	}
+	if h.loss > 0 && h.r.Float64() < h.loss {
+		return nil
+	}
+	h.came++
 	return h.sink.Write(p)
 }
 
@@ -169,6 +198,7 @@ func quarter(pcm []float32) float64 {
 // A leg that is 20 dB too quiet and one that is 14 dB too loud are as loud as others within seconds, alone and with others, and
 // at once when they speak again after a while; nothing is later than it was.
 func TestLevelled(t *testing.T) {
+	long(t)
 	quiet, loud, good := reads(t, 0, -20), reads(t, 1, 14), reads(t, 2, 0)
 	even := func(t *testing.T, who string, pcm []float32) {
 		t.Helper()
@@ -231,6 +261,7 @@ func TestLevelled(t *testing.T) {
 
 // A voice of normal loudness that speaks alone is neither encoded nor decoded, but to see whether it is as loud as it says.
 func TestNormalIsPassed(t *testing.T) {
+	long(t)
 	for voice := range hearing.Voices {
 		good := reads(t, voice, 0)
 		synctest.Test(t, func(t *testing.T) {
@@ -245,6 +276,7 @@ func TestNormalIsPassed(t *testing.T) {
 
 // A leg that lies about its level makes nobody louder, is heard as it was, and is decoded seldom for it.
 func TestLyingLevel(t *testing.T) {
+	long(t)
 	for _, off := range []int{-25, 18} {
 		liar := reads(t, 0, 0)
 		for i, l := range liar.levels {
@@ -262,6 +294,7 @@ func TestLyingLevel(t *testing.T) {
 
 // While beats are late all voices go as they came, and afterwards they are as they were before.
 func TestStrained(t *testing.T) {
+	long(t)
 	quiet := reads(t, 0, -20)
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, quiet)
@@ -309,6 +342,7 @@ func edge(pcm []float32) float64 {
 
 // When another begins or ceases to speak within a word, and when a voice begins or ceases to be levelled, nobody hears a crack.
 func TestNoCrack(t *testing.T) {
+	long(t)
 	good := reads(t, 0, 0)
 	other := &talk{pcm: make([]float32, opus.Rate)}
 	e, err := opus.NewEncoder(opus.Options{})

@@ -46,6 +46,9 @@ type mixing struct {
 	list    []*mixer.Voice
 	who     []*member // speak at this beat
 	common  voice
+	loss    int // percent that is lost on the way to those who only listen
+	losses  []float64
+	beats   int
 	sum     []float32
 	out     []float32
 	packet  []byte
@@ -85,6 +88,7 @@ type member struct {
 	own      voice
 	sequence uint16
 	silent   bool // nothing was sent at the last beat
+	way      way
 }
 
 // voice is an encoder for one mix.
@@ -92,17 +96,18 @@ type voice struct {
 	encoder *opus.Encoder // nil while nobody hears it
 	limiter mixer.Limiter
 	work    int
+	loss    int // percent
 	unused  int // beats
 }
 
 func newMixing() *mixing {
-	return &mixing{hold: func() func() { return func() {} }, sum: make([]float32, opus.Frame), out: make([]float32, opus.Frame), before: make([]float32, opus.Frame), fold: make([]float32, opus.MaxFrame)}
+	return &mixing{loss: usual, hold: func() func() { return func() {} }, sum: make([]float32, opus.Frame), out: make([]float32, opus.Frame), before: make([]float32, opus.Frame), fold: make([]float32, opus.MaxFrame)}
 }
 
 func (m *mixing) Enter(id uint32, l leg) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.members = append(m.members, &member{id: id, leg: l, silent: true})
+	m.members = append(m.members, &member{id: id, leg: l, silent: true, way: way{lost: usual, loss: int(usual)}})
 	m.notice.enter(id, l)
 }
 
@@ -160,11 +165,18 @@ func (m *mixing) Told(id uint32, message []byte) {
 	}
 }
 
-// Wanted and Lost are of video, which is not mixed.
+// Wanted is of video, which is not mixed.
 func (m *mixing) Wanted(uint32, int) {}
 
-// Lost is of video too.
-func (m *mixing) Lost(uint32, float64) {}
+// Lost has the encoders follow how much is lost on the way to a leg.
+func (m *mixing) Lost(id uint32, share float64) {
+	now := time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.find(id); p != nil {
+		p.way.report(now, share)
+	}
+}
 
 // Run beats every 20 ms by deadlines that do not drift. Beats that could not be had in time are passed over, so that delay
 // does not grow.
@@ -243,6 +255,9 @@ func (m *mixing) step(now time.Time) {
 		m.rest(&p.own)
 	}
 	m.rest(&m.common)
+	if m.beats++; m.beats%settle == 0 {
+		m.follow(now)
+	}
 	m.spare.rest()
 }
 
@@ -292,12 +307,14 @@ func (m *mixing) pass(now time.Time, speaker *member) {
 			m.send(listener, p)
 		case speaker.played.Kind == jitter.Lost && !listener.silent:
 			listener.sequence++
+			listener.way.gaps++
 		}
 	}
 }
 
 func (m *mixing) send(listener *member, p rtc.Packet) {
 	listener.sequence++
+	listener.way.sent++
 	p.Sequence, p.Timestamp, p.Marker = listener.sequence, m.time, listener.silent
 	p.Leveled = p.Level >= hushed
 	listener.silent = false

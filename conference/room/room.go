@@ -3,7 +3,7 @@
 //	house.go    all rooms of a mixer, who may open them, and how many
 //	lane.go     the way in for nodes: /linnet/conference/1; whip.go that over HTTP
 //	join.go     a leg enters: keys, media, seat
-//	mixing.go   a room that mixes, and coding.go its decoders and encoders; forwarding.go and video.go one that forwards what it cannot hear
+//	mixing.go   a room that mixes, and coding.go its decoders and encoders, loss.go what is lost on the way to legs; forwarding.go and video.go one that forwards what it cannot hear
 //	notice.go   what legs and room tell each other on the data channel
 //
 // Nothing here stores audio: frames live for a beat or two.
