@@ -145,6 +145,7 @@ type Mixers struct {
 	Epoch   uint32           `cbor:"1,keyasint,omitempty"`
 	Current uint8            `cbor:"2,keyasint,omitempty"` // index into the list
 	List    []Mixer          `cbor:"3,keyasint" max:"4"`
+	Ask     bool             `cbor:"4,keyasint,omitempty"` // others are missing where the sender is: where are you?
 	Unknown identity.Unknown `cbor:"-"`
 }
 

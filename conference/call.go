@@ -143,6 +143,8 @@ type (
 	RoomLost struct{ Why string } // as Plain says it; empty: unknown
 	// NotEntered tells that the room could not be entered, which was tried as often as makes sense.
 	NotEntered struct{ Why string } // as Plain says it
+	// Company tells how many others are in the room, as the room says.
+	Company struct{ Others int }
 	// NetworkChanged tells that this device has other addresses.
 	NetworkChanged struct{}
 	// Described is what is to be told to a peer.
@@ -176,6 +178,7 @@ func (LinkUp) input()         {}
 func (LinkDown) input()       {}
 func (RoomLost) input()       {}
 func (NotEntered) input()     {}
+func (Company) input()        {}
 func (NetworkChanged) input() {}
 func (Described) input()      {}
 func (Found) input()          {}

@@ -4,7 +4,7 @@
 // into Step, and what is to be done comes out: ring, send this signal, connect to that device, join this mixer.
 //
 //	call.go    what a Line is told, what it asks for, and the diagram of its states
-//	line.go    the machine; parties.go who is in, links.go media, handover.go which mixer carries them
+//	line.go    the machine; parties.go who is in, links.go media, handover.go and company.go at which mixer
 //	signal.go  what devices tell each other, as bodies of ordinary messages; body.go what is inside
 //	key.go     join keys: who may enter a room, and with which media
 //	lane.go    what is said to a mixer on /linnet/conference/1; enter.go the asking side of it

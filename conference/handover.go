@@ -216,7 +216,7 @@ func (l *Line) join() {
 	if len(l.mixers) > 1 {
 		wait = MixerTime
 	}
-	l.dark = l.now
+	l.dark, l.company.told = l.now, false
 	l.links[Party{}] = &link{since: l.now, retry: l.now.Add(wait)}
 	l.do(Join{Mixer: l.mixers[l.current], Room: l.room, Mode: l.mode, Media: l.media, Key: l.key})
 }
@@ -228,6 +228,7 @@ func (l *Line) rejoin() {
 	if l.dark.IsZero() {
 		l.dark = l.now
 	}
+	l.company.told = false
 	wait := JoinPatience << min(max(l.tries-1, 0)/len(l.mixers), 4)
 	l.do(Leave{})
 	l.links[Party{}] = &link{since: l.now, retry: l.now.Add(wait)}
@@ -305,13 +306,24 @@ func (l *Line) tellMixers() {
 }
 
 // follow goes where somebody in the call went because the mixer was lost. All that lose one at the same moment go to the
-// same next one by themselves; who did not notice follows. Who is still called will enter there.
+// same next one by themselves; who did not notice follows, and who does not know is told. Who is still called will enter there.
 func (l *Line) follow(from Party, m *Mixers) {
 	if !l.mode.hosted() || !slices.Contains(l.roster, from) || !l.status.within() && l.status != Ringing {
 		return
 	}
-	// No member may drive the epoch to where nobody can follow.
-	if m.Epoch > l.epoch+64 || m.Epoch < l.epoch || m.Epoch == l.epoch && int(m.Current) >= l.current {
+	switch {
+	case m.Epoch > l.epoch+64: // no member may drive the epoch to where nobody can follow
+		return
+	case m.Epoch < l.epoch, m.Epoch == l.epoch && int(m.Current) > l.current: // it does not know
+		l.answerWhere(from)
+		return
+	case m.Epoch == l.epoch && int(m.Current) == l.current && m.Ask:
+		l.answerWhere(from)
+		return
+	case m.Epoch == l.epoch && int(m.Current) == l.current:
+		if c := &l.company; !c.alone.IsZero() && c.apart.IsZero() {
+			c.apart = l.now.Add(AloneTime) // unless the room says so until then
+		}
 		return
 	}
 	was := l.mixers[l.current].Key

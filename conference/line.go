@@ -37,6 +37,7 @@ type Line struct {
 	tries    int                             // hand-overs since a mixer last worked for StayTime
 	asked    bool                            // each had its time to open the room
 	dark     time.Time                       // since when no media flow with the room; zero: they do, or it was not joined
+	company  company
 	key      JoinKey
 	hashes   []KeyHash // of who may enter, of an outgoing call
 	opened   bool
@@ -85,6 +86,8 @@ type View struct {
 	Parties  []Participant // the others that are in
 	Mixer    *Mixer        // of hosted modes: who carries the call, and hears a mixed one
 	Mixers   []MixerView   // of hosted modes: all that may, in the order in which they take over
+	Alone    bool          // the others that are in are not in the room on the mixer, as that says
+	Met      bool          // somebody was in it, in this call: who is alone is so not yet, but again
 	Own      State
 	Began    time.Time // when media first flowed; zero: not yet
 }
@@ -108,7 +111,7 @@ func (l *Line) View() View {
 	}
 	if l.mode.hosted() && len(l.mixers) > 0 {
 		m := l.mixers[l.current]
-		v.Mixer, v.Mixers = &m, l.viewMixers()
+		v.Mixer, v.Mixers, v.Alone, v.Met = &m, l.viewMixers(), l.alone(), l.company.met
 	}
 	return v
 }
@@ -147,6 +150,8 @@ func (l *Line) Step(now time.Time, in Input) []Action {
 		}
 	case NotEntered:
 		l.notEntered(in.Why)
+	case Company:
+		l.counted(in.Others)
 	case NetworkChanged:
 		l.networkChanged()
 	case Described:
@@ -162,6 +167,7 @@ func (l *Line) Step(now time.Time, in Input) []Action {
 		}
 	}
 	l.expire()
+	l.keepCompany()
 	l.settle()
 	l.plan()
 	out := l.out
@@ -582,6 +588,7 @@ func (l *Line) plan() {
 				sooner(k.retry)
 			}
 		}
+		l.soonest(sooner)
 	}
 	if !at.Equal(l.wake) {
 		l.wake = at

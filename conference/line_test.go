@@ -369,6 +369,9 @@ func TestStories(t *testing.T) {
 		{"mixed, the first mixer dies once it has opened the room", pair, func(w *world) {
 			w.dial(0, 1, Mixed, 1)
 			w.deliver(0)
+			w.deliver(1)
+			w.want("calling", "idle")
+			w.at("oak", "-")
 			w.dead[mixer(0).Key] = true // the caller is in, and the invite on its way
 			w.flow()
 			w.step(0, LinkDown{})

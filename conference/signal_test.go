@@ -46,8 +46,11 @@ func samples() map[string]*Signal {
 		"candidates": s(KindCandidates, func(s *Signal) {
 			s.Candidates = &Candidates{Round: 1, Lines: []string{"candidate:1"}, Last: true}
 		}),
-		"state":     s(KindState, func(s *Signal) { s.State = &State{Hold: true, Hand: true} }),
-		"mixers":    s(KindMixers, func(s *Signal) { s.Mixers = &Mixers{Epoch: 1, List: []Mixer{m}} }),
+		"state":  s(KindState, func(s *Signal) { s.State = &State{Hold: true, Hand: true} }),
+		"mixers": s(KindMixers, func(s *Signal) { s.Mixers = &Mixers{Epoch: 1, List: []Mixer{m}} }),
+		"mixers, asking": s(KindMixers, func(s *Signal) {
+			s.Mixers = &Mixers{Epoch: 1, List: []Mixer{m}, Ask: true}
+		}),
 		"media key": s(KindMediaKey, func(s *Signal) { s.MediaKey = &MediaKey{Key: []byte{1, 2}} }),
 	}
 }
@@ -70,6 +73,8 @@ var golden = map[string]string{
 	"media key": "a40150010200000000000000000000000000000217030317a101420102",
 	"mixers": "a40150010200000000000000000000000000000216030316a201010381a30158200700000000000000000000000000000000" +
 		"0000000000000000000000000000000281662f646e732f6d0363416461",
+	"mixers, asking": "a40150010200000000000000000000000000000216030316a301010381a30158200700000000000000000000000000000000" +
+		"0000000000000000000000000000000281662f646e732f6d036341646104f5",
 	"ringing": "a3015001020000000000000000000000000000020b0303",
 	"roster": "a40150010200000000000000000000000000000212030312a10181a201582001000000000000000000000000000000000000" +
 		"000000000000000000000000000201",

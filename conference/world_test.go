@@ -28,6 +28,10 @@ type world struct {
 	blank map[identity.TransportKey]bool // those that know no room any more
 	// silent are those that do not answer, neither well nor ill.
 	silent map[identity.TransportKey]bool
+	// apart are mixers that keep those who are in a room apart, and say that they are alone.
+	apart map[identity.TransportKey]bool
+	// strangers are accounts between which no signal goes.
+	strangers map[[2]identity.Account]bool
 	// barred says why a line is not let into a mixer's room.
 	barred map[bar]string
 	joins  map[int]int // how often each line was to enter a room
@@ -49,6 +53,7 @@ type phone struct {
 	party  Party
 	links  map[Party]bool // that it was asked for, and whether they are up
 	room   *Join          // that it is in
+	others int            // that its room told it of; -1: it did not yet
 	rings  bool
 	wake   time.Time
 	voice  Voice
@@ -68,7 +73,7 @@ type letter struct {
 // newWorld makes a line for each device; devices names the account of each.
 func newWorld(t failer, devices ...int) *world {
 	none := func() map[identity.TransportKey]bool { return map[identity.TransportKey]bool{} }
-	w := &world{t: t, now: start, dead: none(), blank: none(), silent: none(), barred: map[bar]string{}, joins: map[int]int{}}
+	w := &world{t: t, now: start, dead: none(), blank: none(), silent: none(), apart: none(), barred: map[bar]string{}, joins: map[int]int{}, strangers: map[[2]identity.Account]bool{}}
 	count := map[int]uint8{}
 	for _, a := range devices {
 		count[a]++
@@ -85,6 +90,32 @@ func (w *world) step(i int, in Input) {
 		w.carry(i, p, a)
 	}
 	w.check(p)
+	w.tellRooms()
+}
+
+// in tells whether media of a line flow in a room.
+func (w *world) in(p *phone) bool {
+	k := p.line.links[Party{}]
+	return p.room != nil && k != nil && k.up && !w.dead[p.room.Mixer.Key]
+}
+
+// tellRooms has each room tell those in it how many others are.
+func (w *world) tellRooms() {
+	for i, p := range w.lines {
+		if !w.in(p) {
+			continue
+		}
+		others := 0
+		for _, q := range w.lines {
+			if q != p && w.in(q) && q.room.Mixer.Key == p.room.Mixer.Key && q.room.Room == p.room.Room && !w.apart[p.room.Mixer.Key] {
+				others++
+			}
+		}
+		if others != p.others {
+			p.others = others
+			w.later(i, Company{others})
+		}
+	}
 }
 
 func (w *world) carry(i int, p *phone, a Action) {
@@ -96,7 +127,7 @@ func (w *world) carry(i int, p *phone, a Action) {
 			w.t.Fatalf("%d sends %v: %v", i, a.Signal.Kind, err)
 		}
 		for j, q := range w.lines {
-			if q.party.Account == a.To && (a.Device == 0 || a.Device == q.party.Device) {
+			if !w.strangers[[2]identity.Account{p.party.Account, a.To}] && q.party.Account == a.To && (a.Device == 0 || a.Device == q.party.Device) {
 				w.post = append(w.post, letter{to: j, from: p.party, bits: bits})
 			}
 		}
@@ -148,7 +179,7 @@ func (w *world) carry(i int, p *phone, a Action) {
 		if p.room != nil {
 			w.t.Fatalf("%d is in a room", i)
 		}
-		p.room = &a
+		p.room, p.others = &a, -1
 		w.joins[i]++
 		w.enter(i, p)
 	case Leave:
@@ -272,6 +303,9 @@ func (w *world) deliver(n int) {
 func (w *world) handOver(m letter) {
 	w.t.Helper()
 	if m.own != nil {
+		if room := w.lines[m.to].room; m.own == (LinkUp{}) && room != nil && w.dead[room.Mixer.Key] {
+			return // it died before
+		}
 		w.step(m.to, m.own)
 		return
 	}

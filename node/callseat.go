@@ -53,18 +53,20 @@ const (
 	ReportDescription ReportKind = "description" // an offer (if Offer) or answer for Peer: SDP, of Round
 	ReportCandidates  ReportKind = "candidates"  // found Lines for Peer, of Round, all if Last
 	ReportKey         ReportKind = "key"         // Key is the own new media key
+	ReportRoom        ReportKind = "room"        // the room on the mixer says that so many Others are in it
 )
 
 // CallReport is what who carries the media tells. The zero Peer is the room on a mixer.
 type CallReport struct {
-	Kind  ReportKind
-	Peer  CallParty
-	Offer bool
-	Round uint32
-	SDP   string
-	Lines []string
-	Last  bool
-	Key   []byte
+	Kind   ReportKind
+	Peer   CallParty
+	Offer  bool
+	Round  uint32
+	SDP    string
+	Lines  []string
+	Last   bool
+	Key    []byte
+	Others int
 }
 
 // Bounds of who carries media.
@@ -223,6 +225,11 @@ func (p *phone) report(ctx context.Context, r *CallReport) error {
 		p.step(ctx, conference.Described{Peer: r.Peer, Description: d})
 	case ReportCandidates:
 		p.step(ctx, conference.Found{Peer: r.Peer, Candidates: conference.Candidates{Round: r.Round, Lines: r.Lines, Last: r.Last}})
+	case ReportRoom:
+		if !r.Peer.IsZero() || r.Others < 0 {
+			return ErrCall
+		}
+		p.step(ctx, conference.Company{Others: r.Others})
 	case ReportKey:
 		p.step(ctx, conference.MadeKey{Key: r.Key})
 	default:

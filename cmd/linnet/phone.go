@@ -186,6 +186,7 @@ type phone struct {
 	mu    sync.Mutex
 	call  string
 	shown map[string]string // what was last said of each mixer
+	alone string            // and of who is there
 }
 
 // phone reads what is to be said, and makes ready to carry a call.
@@ -212,6 +213,8 @@ func (p *phone) tell(ctx context.Context, r headless.Report) error {
 	in := api.InReportCall{InCall: api.InCall{InAccount: p.at(), Call: "-"}}
 	in.Body.Holder, in.Body.Peer = p.holder, r.Peer
 	switch {
+	case r.Room:
+		in.Body.Kind, in.Body.Others = "room", r.Others
 	case r.SDP != "":
 		in.Body.Kind, in.Body.SDP, in.Body.Offer, in.Body.Round = "description", r.SDP, r.Offer, r.Round
 	case r.Up:
@@ -326,6 +329,10 @@ func (p *phone) look(ctx context.Context) {
 	defer p.mu.Unlock()
 	if all.Current.ID == p.call {
 		printMixers(p.flags.ErrOrStderr(), all.Current.Mixers, p.shown)
+		if all.Current.Alone != p.alone {
+			p.alone = all.Current.Alone
+			fmt.Fprintln(p.flags.ErrOrStderr(), aloneWords(p.alone))
+		}
 	}
 }
 
@@ -349,6 +356,18 @@ func printMixers(w io.Writer, mixers []api.Mixer, shown map[string]string) {
 			}
 			shown[m.ID] = text
 		}
+	}
+}
+
+// aloneWords says whether others are where the call is.
+func aloneWords(alone string) string {
+	switch alone {
+	case "":
+		return "Others are there now."
+	case "yet":
+		return "None of the others is there yet: they are asked where they are."
+	default:
+		return "None of the others is there any more: they are asked where they are."
 	}
 }
 
@@ -433,6 +452,9 @@ func printCall(w io.Writer, c *api.Call) {
 		fmt.Fprintf(w, "  %s", strings.Join(with, ", "))
 	}
 	fmt.Fprintln(w)
+	if c.Alone != "" {
+		fmt.Fprintln(w, "  "+aloneWords(c.Alone))
+	}
 	for i := range c.Mixers {
 		m := &c.Mixers[i]
 		fmt.Fprintf(w, "  the mixer of %s %s\n", whose(m), mixerWords(m))

@@ -22,13 +22,16 @@ type PhoneConfig struct {
 	Tell func(ctx context.Context, r Report) error
 }
 
-// Report is what a phone tells of a peer: a description of a round, or that media flow (SDP empty).
+// Report is what a phone tells of a peer: a description of a round, how many others are in the room, as the mixer says, or
+// that media flow or do not.
 type Report struct {
-	Peer  string
-	SDP   string
-	Offer bool
-	Round uint32
-	Up    bool
+	Peer   string
+	SDP    string
+	Offer  bool
+	Round  uint32
+	Up     bool
+	Room   bool // Others is what this is about
+	Others int
 }
 
 // Phone carries the voice of a call that somebody else sets up: a leg for each peer, be it a device or a mixer. Whoever sets
@@ -53,6 +56,7 @@ type line struct {
 	round uint32
 	up    bool
 	ear   ear
+	room  roomList
 }
 
 // linger is for how long a phone listens on after it played its file.
@@ -258,6 +262,15 @@ func (p *Phone) ears(peer string, l *line) rtc.Ears {
 	}
 	return rtc.Ears{
 		Packet: func(q *rtc.Packet) { p.hear(l, q) },
+		Told: func(message []byte) {
+			p.mu.Lock()
+			others, ok := l.room.take(message)
+			ok = ok && p.links[peer] == l
+			p.mu.Unlock()
+			if ok {
+				p.tell(Report{Peer: peer, Room: true, Others: others})
+			}
+		},
 		Up:     set,
 		Closed: func(error) { set(false) },
 	}

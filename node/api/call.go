@@ -22,6 +22,7 @@ type Call struct {
 	Because  string     `json:"because,omitempty" doc:"of a call that failed or was lost, what each mixer did: oak cannot be reached, elm is full"`
 	Mixer    string     `json:"mixer,omitempty" doc:"whose mixer carries the call, or is to, as the caller says"`
 	Mixers   []Mixer    `json:"mixers,omitempty" doc:"all that may carry the call, in the order in which they take over, in a circle"`
+	Alone    string     `json:"alone,omitempty" enum:"yet,again" doc:"none of the others is in the room on the mixer, as that says: still none, or none any more; they are asked where they are"`
 	Mute     bool       `json:"mute,omitempty"`
 	Hold     bool       `json:"hold,omitempty"`
 	Hand     bool       `json:"hand,omitempty"`
@@ -130,6 +131,7 @@ func (s *Server) callRoutes() {
 		}
 		return done(a.ReportCall(ctx, call, b.Holder, node.CallReport{
 			Kind: node.ReportKind(b.Kind), Peer: peer, Offer: b.Offer, Round: b.Round, SDP: b.SDP, Lines: b.Lines, Last: b.Last, Key: b.Key,
+			Others: b.Others,
 		}))
 	})
 }
@@ -213,6 +215,12 @@ func (a *at) currentCall() *Call {
 		if out.Mixer = m.Name; m.Name == "" {
 			out.Mixer = m.Key.String()
 		}
+	}
+	switch {
+	case v.Alone && v.Met:
+		out.Alone = "again"
+	case v.Alone:
+		out.Alone = "yet"
 	}
 	for i := range v.Mixers {
 		m := &v.Mixers[i]

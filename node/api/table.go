@@ -240,7 +240,7 @@ type (
 		InCall
 		Body struct {
 			Holder string   `json:"holder" minLength:"1" maxLength:"64"`
-			Kind   string   `json:"kind" enum:"up,down,description,candidates,key"`
+			Kind   string   `json:"kind" enum:"up,down,description,candidates,key,room" doc:"room: others says how many the room on the mixer says are in it besides this device"`
 			Peer   string   `json:"peer,omitempty" maxLength:"80" doc:"as tasks name it; absent: the room on a mixer"`
 			Offer  bool     `json:"offer,omitempty"`
 			Round  uint32   `json:"round,omitempty"`
@@ -248,6 +248,7 @@ type (
 			Lines  []string `json:"lines,omitempty" maxItems:"16"`
 			Last   bool     `json:"last,omitempty"`
 			Key    []byte   `json:"key,omitempty" maxLength:"172"`
+			Others int      `json:"others,omitempty" minimum:"0" maximum:"4096"`
 		}
 	}
 	// InSetPrivacy says what others are not told.
