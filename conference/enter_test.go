@@ -172,6 +172,7 @@ func TestPlain(t *testing.T) {
 		{"token", refuse(ErrNotAllowed), "does not let this device open a room: its token is missing or wrong"},
 		{"stops", refuse(ErrClosing), "is stopping"},
 		{"says nothing", lane(func(s *frame.Stream) { hear(s); _, _ = s.ReadWithin(time.Hour) }), "does not answer"},
+		{"says something else", lane(func(s *frame.Stream) { hear(s); say(s, Reply{Welcome: &Welcome{}}) }), "and this device do not understand each other"},
 		{"hangs up", lane(func(s *frame.Stream) { hear(s) }), "cannot be reached"},
 		{"is not there", nobody{}, "cannot be reached"},
 	} {

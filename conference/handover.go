@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/linnetmesh/linnet/crypto/identity"
 )
 
 // MixerState is what a device knows of one of the mixers of its call.
@@ -48,6 +50,9 @@ type note struct {
 // slowly is why a mixer was passed over that may answer yet.
 const slowly = "does not answer"
 
+// notUnderstood is what can be said of a mixer and a device that speak differently.
+const notUnderstood = "and this device do not understand each other"
+
 // Plain says in words for people why a mixer did not do what it was asked: what can stand after its name.
 func Plain(err error) string {
 	if err == nil {
@@ -61,6 +66,8 @@ func Plain(err error) string {
 		return "could not prove that it is the one that was named"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return slowly
+	case errors.Is(err, ErrSignal), errors.Is(err, identity.ErrMalformed), errors.Is(err, identity.ErrSize), errors.Is(err, identity.ErrNewer):
+		return notUnderstood
 	default:
 		return "cannot be reached"
 	}
@@ -83,7 +90,7 @@ func (r RefusalError) plain() string {
 	case ErrSlow:
 		return "got no sound from this device"
 	default:
-		return "did not understand this device"
+		return notUnderstood
 	}
 }
 

@@ -51,7 +51,7 @@ With linnet call answer the call that rings is taken in the same way.`, 1, 127, 
 		return p.carry(ctx, call)
 	})
 	withVoice(c)
-	c.Flags().StringArray("via", nil, "address of a mixer, as linnet-mixer prints it, or a file that holds it; given up to four times, the next takes over when one is lost")
+	c.Flags().StringArray("via", nil, "address of a mixer, as linnet-mixer prints it, or a file that holds it; given up to four times, the next takes over when one is down or lost")
 	answer := asking("answer", "Take the call that rings", `Answer takes the call that rings. With --wait it waits for one.`, 0, 0,
 		func(ctx context.Context, t *talk, _ []string) error {
 			p, err := t.phone()

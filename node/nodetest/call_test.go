@@ -88,7 +88,7 @@ func (c *carrier) do(ctx context.Context, n *node.Node, name string, t node.Call
 			return nil
 		}
 		c.round[t.Peer]++
-		return report(node.CallReport{Kind: node.ReportDescription, Offer: true, Round: c.round[t.Peer], SDP: "offer"})
+		return report(node.CallReport{Kind: node.ReportDescription, Offer: true, Round: c.round[t.Peer], SDP: sdp(1)})
 	case node.TaskDescription:
 		if t.Offer {
 			if err := report(node.CallReport{Kind: node.ReportDescription, Round: t.Round, SDP: "answer"}); err != nil {
