@@ -194,6 +194,7 @@ func TestMixers(t *testing.T) {
 		if v, _ := ada.Node.Call(); v.Because() != want {
 			t.Errorf("because %s, want %s", v.Because(), want)
 		}
+		synctest.Wait() // until the history is kept
 		if r := ada.Node.Calls(); len(r) != 1 || r[0].Because != want || len(ben.Node.Calls()) > 0 {
 			t.Errorf("the history is %+v, and Ben's %v", r, ben.Node.Calls())
 		}
@@ -227,6 +228,7 @@ func TestMixers(t *testing.T) {
 		must(ada.Node.HangUp(ctx, call))
 		must(ben.Node.HangUp(ctx, call))
 		until("ended at fir", 5*time.Second, people...)
+		synctest.Wait()
 		for _, p := range people {
 			if r := p.Node.Calls()[0]; r.Mixer != "fir" || r.Reason != conference.ReasonHungUp || r.Because != "" {
 				t.Errorf("%s: the history says %+v", p.Name, r)
