@@ -21,6 +21,7 @@ type Leveler struct {
 	look   bool    // it claims to be out of the dead band
 	spent  float64 // frames of looking, less those that are earned again
 	speech bool    // the last frame that was measured is of speech
+	met    int     // frames of speech that were measured, up to known
 	found  loudness
 	said   loudness // as claimed, or as found if it was
 	limit  Limiter
@@ -32,6 +33,7 @@ const (
 	cause  = 8.0   // dB from the aim, as claimed, from which one looks
 	looks  = 200   // frames, at most, that one looks
 	earned = 0.1   // of which this much a frame is earned again by passing: so much work may a lie cost
+	known  = 300   // frames: 6 s of speech
 	begin  = 7.0   // and as found, from which the voice is changed
 	end    = 4.0   // and until which it is
 	slack  = 2.5   // dB by which a gain may be wrong before it moves
@@ -51,7 +53,9 @@ func (l *Leveler) Claim(level uint8) {
 
 // Measure takes how loud a frame was, in -dBov, before any change.
 func (l *Leveler) Measure(level uint8) {
-	l.speech = l.found.hear(level)
+	if l.speech = l.found.hear(level); l.speech && l.met < known {
+		l.met++
+	}
 	l.said.hear(level)
 	switch want := math.Abs(l.found.wanted()); {
 	case want > begin:
@@ -76,6 +80,9 @@ func (l *Leveler) doubt() {
 
 // Unsure tells whether frames should be decoded to find how loud the voice is: as it claims, it should be changed.
 func (l *Leveler) Unsure() bool { return l.look && !l.on }
+
+// Unknown tells whether little of the voice was measured so far. One that claims nothing, or is not believed, should then be decoded.
+func (l *Leveler) Unknown() bool { return l.met < known }
 
 // Needed tells whether the voice is changed, or is about to be.
 func (l *Leveler) Needed() bool { return l.on || l.gain != 0 }

@@ -55,7 +55,11 @@ func (m *mixing) decode(now time.Time, p *member) {
 	p.left = max(n-opus.Frame, 0)
 	level := mixer.Level(p.pcm[:opus.Frame])
 	if p.played.Kind == jitter.Voice {
-		p.voice.Measure(now, p.played.Level, level)
+		found := level
+		if !p.claims {
+			found = min(found, faint) // it did not lie, so it may be quiet and have a place that nobody else wants
+		}
+		p.voice.Measure(now, p.played.Level, found)
 	}
 	if p.decoded++; p.decoded > warm && (p.played.Kind == jitter.Voice || p.played.Kind == jitter.More) {
 		p.level.Measure(level)

@@ -54,6 +54,17 @@ func reads(t testing.TB, voice int, gain float64) *talk {
 	return s
 }
 
+// silently has a leg claim no levels.
+func silently(s *stage, who int) {
+	v := s.talks[who]
+	s.m.Hear(uint32(who+1), &rtc.Packet{
+		Codec: rtc.Opus, Sequence: s.sent[who], Timestamp: s.clock, Payload: v.list[v.at],
+	})
+	s.sent[who]++
+	v.at = (v.at + 1) % len(v.list)
+	s.beat()
+}
+
 // stage is a mixing room in virtual time, in which legs 1 to 3 may talk and the last listens.
 type stage struct {
 	t        testing.TB
@@ -266,8 +277,8 @@ func TestNormalIsPassed(t *testing.T) {
 		good := reads(t, voice, 0)
 		synctest.Test(t, func(t *testing.T) {
 			s := newStage(t, good)
-			s.play(60*time.Second, 0)
-			if s.encoded > 0 || s.decoded != s.tests || s.tests > 250 || s.passed < 2500 {
+			s.play(30*time.Second, 0)
+			if s.encoded > 0 || s.decoded != s.tests || s.tests > 125 || s.passed < 1250 {
 				t.Errorf("voice %d: %d encoded, %d decoded, %d of them tests, %d passed", voice, s.encoded, s.decoded, s.tests, s.passed)
 			}
 		})
@@ -284,9 +295,40 @@ func TestLyingLevel(t *testing.T) {
 		}
 		synctest.Test(t, func(t *testing.T) {
 			s := newStage(t, liar)
-			s.play(60*time.Second, 0)
-			if s.gains[0] != 0 || s.encoded > 0 || s.decoded-s.tests > 300 {
+			s.play(40*time.Second, 0)
+			if s.gains[0] != 0 || s.encoded > 0 || s.decoded-s.tests > 800 {
 				t.Errorf("%d dB: gain %v, %d encoded, %d decoded, %d of them tests", off, s.gains[0], s.encoded, s.decoded, s.tests)
+			}
+		})
+	}
+}
+
+// A leg that claims no levels is decoded until it is known how loud it is: levelled if need be, and else passed on.
+func TestNoLevels(t *testing.T) {
+	long(t)
+	for _, tt := range []struct{ gain, least, most float64 }{{-20, 14, 18}, {14, -18, -11}, {0, 0, 0}} {
+		v := reads(t, 0, tt.gain)
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t, v)
+			for range 30 * 50 {
+				silently(s, 0)
+			}
+			if got := quarter(s.listener.heard[len(s.listener.heard)-5*opus.Rate:]); got < -27 || got > -16 {
+				t.Errorf("%v dB: heard at %.1f dBov", tt.gain, got)
+			}
+			said := slices.Concat(v.pcm, v.pcm, v.pcm, v.pcm)[25*opus.Rate : 29*opus.Rate]
+			if l, _ := hearing.Likeness(said, s.listener.heard[25*opus.Rate:], opus.Rate/5); l < 0.85 {
+				t.Errorf("%v dB: likeness %.2f, lies %.1f", tt.gain, l, s.m.members[0].voice.Lies())
+			}
+			if s.gains[0] < tt.least || s.gains[0] > tt.most {
+				t.Errorf("%v dB: gain %.1f dB", tt.gain, s.gains[0])
+			}
+			s.decoded, s.tests = 0, 0
+			for range 20 * 50 {
+				silently(s, 0)
+			}
+			if tt.gain == 0 && (s.encoded > 0 || s.decoded != s.tests) {
+				t.Errorf("a normal one: %d encoded, %d decoded, %d of them tests", s.encoded, s.decoded, s.tests)
 			}
 		})
 	}
@@ -398,4 +440,27 @@ func TestNoCrack(t *testing.T) {
 			t.Errorf("%d switches, a hole of %.1f dB", switches, hole)
 		}
 	})
+}
+
+// Of a packet without a level it is known whether it is of speech.
+func TestUnsaid(t *testing.T) {
+	for voice := range hearing.Voices {
+		v, right := reads(t, voice, -6), 0
+		for i, p := range v.list {
+			if (unsaid(p) == voiced) == (v.levels[i] < 50) {
+				right++
+			}
+		}
+		if right < len(v.list)*85/100 {
+			t.Errorf("voice %d: right of %d packets of %d", voice, right, len(v.list))
+		}
+	}
+	for name, b := range map[string][]byte{"CELT": {0xf8, 0}, "two frames": {0x09, 0}} {
+		if unsaid(b) != voiced {
+			t.Errorf("%s: no voice", name)
+		}
+	}
+	if unsaid([]byte{0x48}) != unvoiced {
+		t.Error("an empty frame is a voice")
+	}
 }

@@ -25,6 +25,9 @@ const (
 	// commonWork and ownWork are what encoders take otherwise (opus.Options.Complexity). What a speaker hears is for one, who
 	// talks over it: it has 0.3 to 0.8 dB more noise for 0.6 of the time.
 	commonWork, ownWork = 5, 0
+	// voiced and unvoiced are taken for the levels of packets that came without, in -dBov; faint is the least that a voice is then
+	// taken for, when it was found to be quieter.
+	voiced, unvoiced, faint = 30, 60, 52
 	// warm is how many frames a decoder has had before what it gives is as loud as what was said.
 	warm = 3
 	// wait is how many beats a voice that begins or ceases to be levelled waits for a pause, in which nobody hears it.
@@ -144,7 +147,7 @@ func (m *mixing) Hear(id uint32, p *rtc.Packet) {
 	}
 	level := p.Level
 	if a.claims = p.Leveled; !a.claims {
-		level = 30 // it does not say, so it is asked to prove itself
+		level = unsaid(p.Payload)
 	}
 	// One that is late, twice or too large is passed over.
 	if a.buffer.Push(now, jitter.Packet{
@@ -152,6 +155,15 @@ func (m *mixing) Hear(id uint32, p *rtc.Packet) {
 	}) == nil {
 		a.voice.Claim(now, level)
 	}
+}
+
+// unsaid is the level that is taken for that of a packet that came without: of a voice, which is then asked to prove itself, or of
+// none, if the encoder says so. The first bit of a frame of SILK does (RFC 6716, section 4.2.3).
+func unsaid(packet []byte) uint8 {
+	if silk, one := packet[0]&0x80 == 0, packet[0]&3 == 0; silk && one && (len(packet) == 1 || packet[1]&0x80 == 0) {
+		return unvoiced
+	}
+	return voiced
 }
 
 func (m *mixing) Told(id uint32, message []byte) {
@@ -248,7 +260,7 @@ func (m *mixing) step(now time.Time) {
 			m.spare.decoders, m.spare.frames = append(m.spare.decoders, p.decoder), append(m.spare.frames, p.pcm)
 			p.decoder, p.pcm, p.left = nil, nil, 0
 		}
-		if p.unused > 1 && p.played.Kind == jitter.Voice && p.claims && p.voice.Believed() {
+		if p.unused > 1 && p.played.Kind == jitter.Voice && p.believed() {
 			p.level.Claim(p.played.Level)
 		}
 		p.voice.Raise(p.level.Gain())
@@ -279,6 +291,14 @@ func (m *mixing) levels(now time.Time, p *member) bool {
 // strained tells whether a beat of the last seconds was late.
 func (m *mixing) strained(now time.Time) bool { return now.Sub(m.strain) < easy }
 
+// believed tells whether the level of its packets is worth something.
+func (p *member) believed() bool { return p.claims && p.voice.Believed() }
+
+// unsure tells whether a member is decoded, though it could be passed, to learn how loud it is.
+func (p *member) unsure() bool {
+	return p.level.Unsure() || p.level.Unknown() && !p.believed()
+}
+
 // passable tells whether a member's packets are of one frame each, as the beat is.
 func (p *member) passable() bool {
 	if p.played.Kind == jitter.Voice {
@@ -294,7 +314,7 @@ func (m *mixing) pass(now time.Time, speaker *member) {
 	p := rtc.Packet{Codec: rtc.Opus, Level: speaker.played.Level, Leveled: true, Payload: speaker.played.Payload}
 	m.passed = nil
 	if speaker.played.Kind == jitter.Voice {
-		if speaker.voice.Untested(now) || speaker.level.Unsure() && !m.strained(now) {
+		if speaker.voice.Untested(now) || speaker.unsure() && !m.strained(now) {
 			m.decode(now, speaker)
 		}
 		m.passed, m.last = speaker, append(m.last[:0], speaker.played.Payload...)
