@@ -11,7 +11,6 @@ package frame
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -25,6 +24,9 @@ const Max = 72 << 10
 
 // firstGrowth is the memory in bytes that is taken for a body before any of it came.
 const firstGrowth = 2 << 10
+
+// growth is by how much that grows whenever it is full.
+const growth = 4
 
 // maxPrefix is the size of the length of the largest body.
 const maxPrefix = 3
@@ -67,32 +69,50 @@ func (s *Stream) Read() ([]byte, error) { return s.ReadWithin(s.patience) }
 // for the first byte of the frame, and then as Read does.
 func (s *Stream) ReadWithin(patience time.Duration) ([]byte, error) {
 	if patience <= 0 {
-		if err := s.readBy(time.Time{}); err != nil {
-			return nil, err
-		}
-		if _, err := s.in.Peek(1); err != nil {
-			return nil, err
+		if s.in.Buffered() == 0 {
+			if err := s.readBy(time.Time{}); err != nil {
+				return nil, err
+			}
+			if _, err := s.in.Peek(1); err != nil {
+				return nil, err
+			}
 		}
 		patience = s.patience
 	}
-	if err := s.readBy(time.Now().Add(patience)); err != nil {
-		return nil, err
+	if !s.whole() { // else nobody waits
+		if err := s.readBy(time.Now().Add(patience)); err != nil {
+			return nil, err
+		}
 	}
 	n, err := s.length()
 	if err != nil {
 		return nil, err
 	}
-	// A bytes.Buffer grows as the body comes, and not at once to what was announced.
-	var body bytes.Buffer
-	body.Grow(min(n, firstGrowth))
-	switch m, err := io.CopyN(&body, s.in, int64(n)); {
-	case err == nil:
-		return body.Bytes(), nil
-	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("%w: %d of %d bytes", ErrMalformed, m, n)
-	default:
-		return nil, fmt.Errorf("reading body: %w", err)
+	// It grows as the body comes, and not at once to what was announced.
+	body := make([]byte, min(n, firstGrowth))
+	for have := 0; ; {
+		m, err := io.ReadFull(s.in, body[have:])
+		have += m
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return nil, fmt.Errorf("%w: %d of %d bytes", ErrMalformed, have, n)
+		case err != nil:
+			return nil, fmt.Errorf("reading body: %w", err)
+		case have == n:
+			return body, nil
+		}
+		more := make([]byte, min(n, growth*have))
+		copy(more, body)
+		body = more
 	}
+}
+
+// whole tells whether the next frame was read ahead.
+func (s *Stream) whole() bool {
+	have := s.in.Buffered()
+	b, _ := s.in.Peek(min(have, maxPrefix)) // is there
+	n, prefix := binary.Uvarint(b)
+	return prefix > 0 && n <= uint64(have-prefix)
 }
 
 // readBy sets the read deadline. A connection that is closed takes none, and needs none: what lies in the buffer can still

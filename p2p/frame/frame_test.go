@@ -312,3 +312,45 @@ func BenchmarkRoundTrip1KiBFloor(b *testing.B) {
 	}
 	_ = here.Close()
 }
+
+// counted is a connection that gives what it holds at once, and counts how often it is given a deadline.
+type counted struct {
+	net.Conn
+	in        *bytes.Reader
+	deadlines int
+}
+
+func (c *counted) Read(b []byte) (int, error) { return c.in.Read(b) }
+
+func (c *counted) SetReadDeadline(time.Time) error {
+	c.deadlines++
+	return nil
+}
+
+// TestReadAhead holds that what came together costs one deadline, or two, and each body no more memory than it needs.
+func TestReadAhead(t *testing.T) {
+	const frames = 30
+	body := bytes.Repeat([]byte{7}, 100)
+	wire := bytes.Repeat(append([]byte{100}, body...), frames)
+	c := &counted{in: bytes.NewReader(wire)}
+	s := New(c, Max, time.Minute)
+	for range frames {
+		if got, err := s.ReadWithin(0); err != nil || !bytes.Equal(got, body) {
+			t.Fatalf("got %x, %v", got, err)
+		}
+	}
+	if c.deadlines > 2 {
+		t.Errorf("%d frames that came together took %d deadlines", frames, c.deadlines)
+	}
+	each := testing.AllocsPerRun(100, func() {
+		if s.in.Buffered() == 0 {
+			c.in.Reset(wire)
+		}
+		if _, err := s.ReadWithin(0); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if each > 1 {
+		t.Errorf("a frame takes %v allocations, of which one is its body", each)
+	}
+}
