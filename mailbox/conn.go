@@ -51,7 +51,7 @@ func (c *conn) serve() {
 	c.idle = time.AfterFunc(idleTime, c.rest)
 	defer c.idle.Stop()
 	c.group.Go(func() { c.pipe.write(func(_, bytes int) { c.s.memory.Add(-int64(bytes)) }) })
-	c.send(appendPacket(nil, verbHello, 0, helloHead{Nonce: c.nonce, Draining: c.s.draining.Load()}))
+	c.send(packetOf(verbHello, 0, helloHead{Nonce: c.nonce, Draining: c.s.draining.Load()}))
 	for c.pipe.waitRoom(nil) && c.waitTurn() {
 		p, err := c.pipe.read()
 		if err == nil {
@@ -132,7 +132,7 @@ func (c *conn) take(p packet) error {
 	c.mu.Unlock()
 	if used := c.s.memory.Add(int64(size)); used > c.s.lim().Memory {
 		c.refuse(p.id, &RefusedError{Err: ErrBusy, RetryAfter: time.Second})
-		c.done(size)
+		c.done(1, size)
 		return nil
 	}
 	if p.verb == verbPut {
@@ -143,16 +143,16 @@ func (c *conn) take(p packet) error {
 		if err := c.handle(p); err != nil {
 			c.refuse(p.id, err)
 		}
-		c.done(size)
+		c.done(1, size)
 	})
 	return nil
 }
 
-// done frees what a request took.
-func (c *conn) done(size int) {
+// done frees what requests took, in bytes.
+func (c *conn) done(requests, size int) {
 	c.s.memory.Add(-int64(size))
 	c.mu.Lock()
-	c.requests--
+	c.requests -= requests
 	c.bytes -= size
 	c.mu.Unlock()
 	select {
@@ -161,16 +161,20 @@ func (c *conn) done(size int) {
 	}
 }
 
-func (c *conn) send(b []byte) {
-	c.s.memory.Add(int64(len(b)))
-	if c.pipe.send(b) != nil {
-		c.s.memory.Add(-int64(len(b)))
+func (c *conn) send(bodies ...[]byte) {
+	size := int64(0)
+	for _, b := range bodies {
+		size += int64(len(b))
+	}
+	c.s.memory.Add(size)
+	if c.pipe.send(bodies...) != nil {
+		c.s.memory.Add(-size)
 	}
 }
 
 // answer says that a request was carried out.
 func (c *conn) answer(id uint32, head any, tail ...[]byte) {
-	c.send(appendPacket(nil, verbDone, id, head, tail...))
+	c.send(packetOf(verbDone, id, head, tail...))
 }
 
 // refuse says no.
@@ -191,7 +195,7 @@ func (c *conn) refuse(id uint32, err error) {
 	c.mu.Lock()
 	c.refusals.spent++
 	c.mu.Unlock()
-	c.send(appendPacket(nil, verbRefused, id, h))
+	c.send(packetOf(verbRefused, id, h))
 }
 
 // owns tells whether the box's key was proven here.
@@ -237,12 +241,12 @@ func (c *conn) put(p packet, size int) {
 		c.trim(size - len(p.tail))
 		if !c.s.shard(h.Box).submit(c.ctx, op{put: o}) {
 			c.pipe.shut(ErrClosed)
-			c.done(len(p.tail))
+			c.done(1, len(p.tail))
 		}
 		return
 	}
 	c.refuse(p.id, err)
-	c.done(size)
+	c.done(1, size)
 }
 
 // trim frees a part of what a request took.

@@ -252,11 +252,7 @@ func (l *link) ask(ctx context.Context, v verb, head any, tail ...[]byte) (packe
 	id := l.nextID()
 	l.pending[id] = answer
 	l.mu.Unlock()
-	size := headerSize + 192
-	for _, t := range tail {
-		size += len(t)
-	}
-	if l.pipe.send(appendPacket(make([]byte, 0, size), v, id, head, tail...)) != nil {
+	if l.pipe.send(packetOf(v, id, head, tail...)) != nil {
 		<-l.slots
 		l.mu.Lock()
 		delete(l.pending, id)

@@ -199,7 +199,7 @@ func (f *fetch) run(ctx context.Context, cursor Cursor, follow bool) error {
 		room := c.pipe.waitRoom(f.stop)
 		select {
 		case <-f.stop: // the reader wants no more: this is the last frame
-			c.send(appendPacket(nil, verbPosts, f.id, postsHead{End: true, Cursor: cursorBytes(cursor)}))
+			c.send(packetOf(verbPosts, f.id, postsHead{End: true, Cursor: cursorBytes(cursor)}))
 			return nil
 		default:
 		}
@@ -221,7 +221,7 @@ func (f *fetch) run(ctx context.Context, cursor Cursor, follow bool) error {
 			}
 			if !caught {
 				caught = true
-				c.send(appendPacket(nil, verbPosts, f.id, postsHead{Caught: true, End: !follow, Cursor: cursorBytes(cursor)}))
+				c.send(packetOf(verbPosts, f.id, postsHead{Caught: true, End: !follow, Cursor: cursorBytes(cursor)}))
 			}
 			if !follow {
 				return nil
@@ -250,7 +250,7 @@ func (f *fetch) page(posts []Post, cursor *Cursor) {
 	f.mu.Lock()
 	f.credit -= int64(size)
 	f.mu.Unlock()
-	f.c.send(appendPacket(make([]byte, 0, headerSize+size+len(posts)*80+128), verbPosts, f.id, h, tail...))
+	f.c.send(packetOf(verbPosts, f.id, h, tail...))
 	f.c.s.count.fetched.Add(uint64(len(posts)))
 	f.c.s.count.fetchedBytes.Add(uint64(size))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -17,6 +18,8 @@ const (
 	patience = 30 * time.Second
 	// roomy is how many bytes may wait to be written before who has time waits.
 	roomy = 256 << 10
+	// maxSpare is how many places of a queue are kept for the next.
+	maxSpare = 64
 )
 
 // pipe is a connection on which both sides send frames when they like. What is sent goes into a queue, from which one
@@ -27,6 +30,7 @@ type pipe struct {
 
 	mu     sync.Mutex
 	queue  [][]byte
+	spare  [][]byte // empty: the queue before
 	size   int
 	left   int           // bytes that were dropped unwritten
 	err    error         // once set, nothing is sent any more
@@ -54,15 +58,17 @@ func (p *pipe) read() (packet, error) {
 	return parsePacket(b)
 }
 
-// send queues a frame's body, which must not be changed any more. It never waits.
-func (p *pipe) send(b []byte) error {
+// send queues frames' bodies, which must not be changed any more. It never waits.
+func (p *pipe) send(bodies ...[]byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err != nil {
 		return p.err
 	}
-	p.queue = append(p.queue, b)
-	p.size += len(b)
+	p.queue = append(p.queue, bodies...)
+	for _, b := range bodies {
+		p.size += len(b)
+	}
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -115,27 +121,42 @@ func (p *pipe) write(done func(frames, bytes int)) {
 		case <-p.closed:
 			return
 		}
+		runtime.Gosched() // who is about to send more may do so before: one write for all of it costs far less
 		p.mu.Lock()
 		queue, size := p.queue, p.size
-		p.queue = nil
+		p.queue, p.spare = p.spare, nil
 		p.mu.Unlock()
 		if len(queue) == 0 {
 			continue
 		}
-		err := p.writeAll(queue)
+		frames, err := len(queue), p.writeAll(queue)
+		clear(queue)
 		p.mu.Lock()
+		if cap(queue) <= maxSpare {
+			p.spare = queue[:0]
+		}
 		if p.err == nil {
 			p.size -= size
 			close(p.room)
 			p.room = make(chan struct{})
 		}
 		p.mu.Unlock()
-		done(len(queue), size)
+		done(frames, size)
 		if err != nil {
 			p.shut(err)
 			return
 		}
 	}
+}
+
+// deadlined gives each write to a connection patience.
+type deadlined struct{ net.Conn }
+
+func (d deadlined) Write(b []byte) (int, error) {
+	if err := d.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	return d.Conn.Write(b)
 }
 
 // writeAll writes frames, in as few writes as there are: length (uvarint) ‖ body, as in p2p/frame.
@@ -145,13 +166,10 @@ func (p *pipe) writeAll(queue [][]byte) error {
 		w.Reset(nil)
 		writers.Put(w)
 	}()
-	w.Reset(p.conn)
+	w.Reset(deadlined{p.conn})
 	for _, b := range queue {
 		if len(b) > frame.Max {
 			return frame.ErrTooLarge
-		}
-		if err := p.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
-			return err
 		}
 		var n [binary.MaxVarintLen32]byte
 		if _, err := w.Write(n[:binary.PutUvarint(n[:], uint64(len(b)))]); err != nil {

@@ -209,7 +209,7 @@ func (c *conn) listenWeak(p packet) error {
 				tail[i] = w.Bytes
 				seq = w.Seq
 			}
-			c.send(appendPacket(nil, verbWeak, f.id, head, tail...))
+			c.send(packetOf(verbWeak, f.id, head, tail...))
 			continue
 		}
 		select {

@@ -196,7 +196,7 @@ func (s *Server) Drain(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		_ = c.pipe.send(appendPacket(nil, verbNotice, 0, noticeHead{Draining: on}))
+		_ = c.pipe.send(packetOf(verbNotice, 0, noticeHead{Draining: on}))
 	}
 }
 

@@ -193,7 +193,7 @@ func (h *shard) commit(ctx context.Context, group []*put) {
 		}
 		if err != nil {
 			p.c.refuse(p.id, err)
-			p.c.done(len(p.post))
+			p.c.done(1, len(p.post))
 			continue
 		}
 		if _, there := l.items[p.name]; !there {
@@ -233,7 +233,7 @@ func (h *shard) commit(ctx context.Context, group []*put) {
 				h.drop(p.box)
 			}
 			p.c.refuse(p.id, k.Err)
-			p.c.done(len(p.post))
+			p.c.done(1, len(p.post))
 			continue
 		}
 		if k.Old {
@@ -253,12 +253,32 @@ func (h *shard) commit(ctx context.Context, group []*put) {
 		return
 	}
 	proofs, err := certify(s.config.Key, good)
+	// Whose posts came together gets the answers together: as one write, and one read.
+	var all []answers
+	of := make(map[*conn]int)
 	for i, p := range at {
+		n, ok := of[p.c]
+		if !ok {
+			n = len(all)
+			of[p.c], all = n, append(all, answers{c: p.c})
+		}
 		if err != nil {
 			p.c.refuse(p.id, err)
 		} else {
-			p.c.answer(p.id, keptHead{Until: good[i].until, Proof: proofs[i]})
+			all[n].bodies = append(all[n].bodies, packetOf(verbDone, p.id, keptHead{Until: good[i].until, Proof: proofs[i]}))
 		}
-		p.c.done(len(p.post))
+		all[n].posts++
+		all[n].bytes += len(p.post)
 	}
+	for _, a := range all {
+		a.c.send(a.bodies...)
+		a.c.done(a.posts, a.bytes)
+	}
+}
+
+// answers are those to posts of one connection in a group.
+type answers struct {
+	c            *conn
+	bodies       [][]byte
+	posts, bytes int
 }

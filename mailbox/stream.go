@@ -87,7 +87,7 @@ func (l *link) begin(v verb, head any, weak bool) (*stream, error) {
 	s.id = l.nextID()
 	l.streams[s.id] = s
 	l.mu.Unlock()
-	if l.pipe.send(appendPacket(nil, v, s.id, head)) != nil {
+	if l.pipe.send(packetOf(v, s.id, head)) != nil {
 		err := l.broken()
 		s.forget()
 		return nil, err
@@ -108,7 +108,7 @@ func (s *stream) finish() {
 	s.mu.Lock()
 	over := s.over
 	s.mu.Unlock()
-	if over || s.l.cause() != nil || s.l.pipe.send(appendPacket(nil, verbStop, s.id, nil)) != nil {
+	if over || s.l.cause() != nil || s.l.pipe.send(packetOf(verbStop, s.id, nil)) != nil {
 		s.forget()
 		return
 	}
@@ -258,7 +258,7 @@ func (c *Client) fetch(ctx context.Context, at Place, by Reader, after Cursor, f
 			return true, nil
 		}
 		if len(p.tail) > 0 {
-			_ = l.pipe.send(appendPacket(nil, verbCredit, s.id, creditHead{Bytes: uint32(len(p.tail))}))
+			_ = l.pipe.send(packetOf(verbCredit, s.id, creditHead{Bytes: uint32(len(p.tail))}))
 		}
 		return false, nil
 	})

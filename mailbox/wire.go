@@ -75,8 +75,8 @@ func parsePacket(b []byte) (p packet, err error) {
 	return packet{verb(b[0]), binary.BigEndian.Uint32(b[1:]), b[headerSize:at:at], b[at:]}, nil
 }
 
-// appendPacket appends a frame's body. It panics for a head that cannot be written, which is a mistake in the program.
-func appendPacket(b []byte, v verb, id uint32, head any, tail ...[]byte) []byte {
+// packetOf returns a frame's body. It panics for a head that cannot be written, which is a mistake in the program.
+func packetOf(v verb, id uint32, head any, tail ...[]byte) []byte {
 	var h []byte
 	if head != nil {
 		var err error
@@ -84,7 +84,11 @@ func appendPacket(b []byte, v verb, id uint32, head any, tail ...[]byte) []byte 
 			panic("mailbox: head cannot be written")
 		}
 	}
-	b = append(b, byte(v))
+	size := headerSize + len(h)
+	for _, t := range tail {
+		size += len(t)
+	}
+	b := append(make([]byte, 0, size), byte(v))
 	b = binary.BigEndian.AppendUint32(b, id)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(h)))
 	b = append(b, h...)
