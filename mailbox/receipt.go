@@ -116,7 +116,8 @@ func leafOf(box BoxID, name Name, size uint32, until uint64) [sha256.Size]byte {
 	var tail [12]byte
 	binary.BigEndian.PutUint32(tail[:], size)
 	binary.BigEndian.PutUint64(tail[4:], until)
-	return sha256.Sum256(append([]byte{0}, identity.LabelCustody.Input(box[:], name[:], tail[:])...))
+	var space [128]byte // begins with the 0 of a leaf
+	return sha256.Sum256(identity.LabelCustody.AppendInput(space[:1], box[:], name[:], tail[:]))
 }
 
 func nodeOf(left, right []byte) [sha256.Size]byte {
@@ -184,9 +185,10 @@ func certify(key identity.TransportPrivateKey, posts []custody) ([][]byte, error
 	if err != nil {
 		return nil, err
 	}
-	proofs := make([][]byte, len(posts))
+	proofs, most := make([][]byte, len(posts)), 4+(len(levels)-1)*sha256.Size+identity.SignatureSize
+	space := make([]byte, len(posts)*most)
 	for i := range posts {
-		b := make([]byte, 0, 4+len(levels)*sha256.Size+identity.SignatureSize)
+		b := space[i*most : i*most : (i+1)*most]
 		b = binary.BigEndian.AppendUint16(b, uint16(i))
 		b = binary.BigEndian.AppendUint16(b, count)
 		for at, l := i, 0; l < len(levels)-1; at, l = at>>1, l+1 {

@@ -198,7 +198,8 @@ func (m Mint) Capability(until time.Time) Capability {
 }
 
 func (m Mint) mac(t Token) [macSize]byte {
-	return identity.LabelToken.MAC(m.key[:], m.relay[:], m.box[:], t.appendBody(nil))
+	var space [TokenSize]byte
+	return identity.LabelToken.MAC(m.key[:], m.relay[:], m.box[:], t.appendBody(space[:0]))
 }
 
 func (m Mint) macReader(c Capability) [macSize]byte {

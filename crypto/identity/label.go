@@ -118,14 +118,19 @@ const labelPrefix = "linnet "
 // Input returns label ‖ 0x00 ‖ parts: what is signed, hashed or MAC'ed. It panics for a Label that is none, which is a
 // mistake in the program.
 func (l Label) Input(parts ...[]byte) []byte {
-	if len(l) <= len(labelPrefix) || l[:len(labelPrefix)] != labelPrefix || strings.Contains(string(l), "\x00") {
-		panic("identity: not a label")
-	}
 	n := len(l) + 1
 	for _, p := range parts {
 		n += len(p)
 	}
-	b := append(append(make([]byte, 0, n), l...), 0)
+	return l.AppendInput(make([]byte, 0, n), parts...)
+}
+
+// AppendInput appends the same as Input, for who has the memory already.
+func (l Label) AppendInput(b []byte, parts ...[]byte) []byte {
+	if len(l) <= len(labelPrefix) || l[:len(labelPrefix)] != labelPrefix || strings.Contains(string(l), "\x00") {
+		panic("identity: not a label")
+	}
+	b = append(append(b, l...), 0)
 	for _, p := range parts {
 		b = append(b, p...)
 	}
@@ -136,11 +141,18 @@ func (l Label) Input(parts ...[]byte) []byte {
 func (l Label) Info(parts ...[]byte) string { return string(l.Input(parts...)) }
 
 // Hash returns SHA-256 of the Input.
-func (l Label) Hash(parts ...[]byte) [sha256.Size]byte { return sha256.Sum256(l.Input(parts...)) }
+func (l Label) Hash(parts ...[]byte) [sha256.Size]byte {
+	var space [shortInput]byte
+	return sha256.Sum256(l.AppendInput(space[:0], parts...))
+}
+
+// shortInput is up to which size in bytes an Input needs no memory of its own.
+const shortInput = 256
 
 // MAC returns HMAC-SHA-256 of the Input under the key (RFC 2104).
 func (l Label) MAC(key []byte, parts ...[]byte) [sha256.Size]byte {
-	return kdf.HMAC(key, l.Input(parts...))
+	var space [shortInput]byte
+	return kdf.HMAC(key, l.AppendInput(space[:0], parts...))
 }
 
 // Derive fills out, at most 8160 bytes, with HKDF-SHA-256 of the secret, without salt, the Input being the info
