@@ -196,12 +196,13 @@ func (h *shard) commit(ctx context.Context, group []*put) {
 			p.c.done(1, len(p.post))
 			continue
 		}
-		if _, there := l.items[p.name]; !there {
+		_, there := l.items[p.name]
+		if !there {
 			h.items++
 			l.add(p.item) // so that the next of the group finds it counted; its sequence is 0 until it is kept
 		}
 		admitted = append(admitted, p)
-		deposits = append(deposits, Deposit{p.box, p.name, p.post, p.item.Token, p.item.Class, p.item.Until})
+		deposits = append(deposits, Deposit{p.box, p.name, p.post, p.item.Token, p.item.Class, p.item.Until, !there})
 	}
 	if len(deposits) == 0 {
 		<-s.turn
@@ -265,7 +266,7 @@ func (h *shard) commit(ctx context.Context, group []*put) {
 		if err != nil {
 			p.c.refuse(p.id, err)
 		} else {
-			all[n].bodies = append(all[n].bodies, packetOf(verbDone, p.id, keptHead{Until: good[i].until, Proof: proofs[i]}))
+			all[n].bodies = append(all[n].bodies, packetOf(verbDone, p.id, &keptHead{Until: good[i].until, Proof: proofs[i]}))
 		}
 		all[n].posts++
 		all[n].bytes += len(p.post)

@@ -55,6 +55,9 @@ type Deposit struct {
 	Token TokenID
 	Class Class
 	Until Age
+	// New says that whoever puts knows that no post of this name lies in the box, nor came before in this group, so that the
+	// Store need not look.
+	New bool
 }
 
 // Kept says what became of a Deposit.

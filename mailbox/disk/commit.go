@@ -51,13 +51,19 @@ func (t *totals) add(d totals) {
 
 // get calls f with a record as it is after the group so far.
 func (g *group) get(key []byte, f func([]byte) error) (bool, error) {
-	if value, ok := g.ops[string(key)]; ok {
-		if value == nil {
-			return false, nil
-		}
-		return true, f(value)
+	if _, ok := g.ops[string(key)]; ok {
+		return g.written(key, f)
 	}
 	return get(g.read, key, f)
+}
+
+// written calls f with a record that the group writes.
+func (g *group) written(key []byte, f func([]byte) error) (bool, error) {
+	value := g.ops[string(key)]
+	if value == nil {
+		return false, nil
+	}
+	return true, f(value)
 }
 
 func (g *group) has(key []byte) (bool, error) {

@@ -83,3 +83,21 @@ func TestInUse(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNew holds that a post which is said to be new is kept once, though it comes twice in a group.
+func TestNew(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer s.Close()
+	makeBox(t, s, 0)
+	one := deposit(0, 1, 1000)
+	one.New = true
+	kept := s.Put(t.Context(), []mailbox.Deposit{one, deposit(0, 2, 1000), one})
+	for i, old := range []bool{false, false, true} {
+		if k := kept[i]; k.Err != nil || k.Old != old {
+			t.Errorf("%d: %v, there before: %v", i, k.Err, k.Old)
+		}
+	}
+	if b, err := s.Box(t.Context(), boxID(0)); err != nil || b.Posts != 2 {
+		t.Errorf("%d posts, %v", b.Posts, err)
+	}
+}

@@ -74,7 +74,11 @@ func (s *Store) put(ctx context.Context, all []mailbox.Deposit, size int) []mail
 
 func (s *Store) putOne(g *group, p place, st *state, d *mailbox.Deposit, value []byte) (k mailbox.Kept) {
 	name := nameKey(p, d.Name)
-	old, err := s.find(g.get, p, d.Name)
+	get := g.get
+	if d.New { // a ledger that was read meanwhile does not know what this group writes
+		get = g.written
+	}
+	old, err := s.find(get, p, d.Name)
 	if err == nil {
 		return mailbox.Kept{Item: old, Old: true}
 	}
