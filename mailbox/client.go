@@ -116,19 +116,16 @@ func (c *Client) forget(l *link) {
 // call sends a request and awaits its answer, whose head it reads into answer, if that is not nil, and whose tail it
 // returns. A connection that was closed for being idle, just then, is replaced.
 func (c *Client) call(ctx context.Context, at Place, owner *identity.BoxPrivateKey, v verb, head any, answer any, tail ...[]byte) (*link, []byte, error) {
-	ctx, cancel := within(ctx)
-	defer cancel()
+	var limit time.Time
+	if _, ok := ctx.Deadline(); !ok {
+		limit = time.Now().Add(callPatience)
+	}
 	for {
-		l, err := c.link(ctx, at)
+		l, err := c.reach(ctx, limit, at, owner)
 		if err != nil {
 			return nil, nil, err
 		}
-		if owner != nil {
-			if err := l.prove(ctx, *owner); err != nil {
-				return nil, nil, err
-			}
-		}
-		p, err := l.ask(ctx, v, head, tail...)
+		p, err := l.ask(ctx, limit, v, head, tail...)
 		if errors.Is(err, errResting) {
 			continue
 		}
@@ -144,12 +141,47 @@ func (c *Client) call(ctx context.Context, at Place, owner *identity.BoxPrivateK
 	}
 }
 
+// reach returns the connection for a place, on which the owner's key, if there is one, was proven.
+func (c *Client) reach(ctx context.Context, limit time.Time, at Place, owner *identity.BoxPrivateKey) (*link, error) {
+	if owner == nil {
+		if l := c.standing(at); l != nil { // as nearly always: then no context need be made
+			return l, nil
+		}
+	}
+	if !limit.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, limit, errNoAnswer)
+		defer cancel()
+	}
+	l, err := c.link(ctx, at)
+	if err == nil && owner != nil {
+		err = l.prove(ctx, *owner)
+	}
+	return l, err
+}
+
+// standing returns the connection for a place, if there is one that can be used at once.
+func (c *Client) standing(at Place) *link {
+	c.mu.Lock()
+	l := c.links[linkID{at.Relay, at.Apart}]
+	if c.closed {
+		l = nil
+	}
+	c.mu.Unlock()
+	if l == nil || !l.greeted() || l.cause() != nil {
+		return nil
+	}
+	return l
+}
+
+var errNoAnswer = fmt.Errorf("%w: no answer", ErrUnreachable)
+
 // within bounds a context that has no deadline.
 func within(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
-		return context.WithCancel(ctx)
+		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, callPatience, fmt.Errorf("%w: no answer", ErrUnreachable))
+	return context.WithTimeoutCause(ctx, callPatience, errNoAnswer)
 }
 
 // Open makes a box, or opens the one that is there, and sets what the owner wants of it. Boxes whose owner does not come
@@ -212,7 +244,7 @@ func (c *Client) Put(ctx context.Context, at Place, box BoxID, post []byte, toke
 
 func (c *Client) put(ctx context.Context, at Place, h putHead, name Name, post []byte) (Receipt, error) {
 	var kept keptHead
-	l, _, err := c.call(ctx, at, nil, verbPut, h, &kept, post)
+	l, _, err := c.call(ctx, at, nil, verbPut, &h, &kept, post)
 	if err != nil {
 		return Receipt{}, err
 	}

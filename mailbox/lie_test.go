@@ -207,3 +207,52 @@ func TestClocks(t *testing.T) {
 		}
 	})
 }
+
+// TestNoAnswer holds that a call without a deadline waits 30 s for its answer, and that the next on the same connection, which
+// is answered, is told its own.
+func TestNoAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, mailbox.Config{})
+		defer w.stop()
+		honest := w.client()
+		defer honest.Shut()
+		o := w.open(honest, mailbox.Mail)
+		var mute atomic.Bool
+		l := &liar{world: w, lie: func(b []byte) [][]byte {
+			if b[0] == done && mute.Load() {
+				return nil
+			}
+			return [][]byte{b}
+		}}
+		c := mailbox.NewClient(l)
+		defer c.Shut()
+		token := o.token()
+		put := func(ctx context.Context) error {
+			_, err := c.Put(ctx, w.at, o.box, letter(512), token)
+			return err
+		}
+		if err := put(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			mute.Store(true)
+			begin := time.Now()
+			if err := put(t.Context()); !errors.Is(err, mailbox.ErrUnreachable) || time.Since(begin) != 30*time.Second {
+				t.Errorf("without an answer: %v after %v", err, time.Since(begin))
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			begin = time.Now()
+			if err := put(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Minute {
+				t.Errorf("without an answer in a minute: %v after %v", err, time.Since(begin))
+			}
+			cancel()
+			mute.Store(false)
+			if err := put(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := l.dials.Load(); n != 1 {
+			t.Errorf("%d connections", n)
+		}
+	})
+}

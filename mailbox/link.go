@@ -40,6 +40,7 @@ type link struct {
 	uses    int // calls under way
 	idle    *time.Timer
 	pending map[uint32]chan packet
+	free    []*waiter
 	streams map[uint32]*stream
 	proven  map[BoxID]chan struct{} // closed when it is
 	roots   [maxRoots]signedRoot
@@ -234,24 +235,57 @@ func (l *link) restIf() {
 	}
 }
 
-// ask sends a request and awaits its answer.
-func (l *link) ask(ctx context.Context, v verb, head any, tail ...[]byte) (packet, error) {
+// waiter is what a call awaits its answer with. There are as many of a link's as calls were under way at a time.
+type waiter struct {
+	answer chan packet // buffered
+	limit  *time.Timer
+}
+
+// waiter returns one that nobody uses; free gives it back once it has had its answer. The caller holds mu.
+func (l *link) waiter() *waiter {
+	if n := len(l.free); n > 0 {
+		w := l.free[n-1]
+		l.free = l.free[:n-1]
+		return w
+	}
+	w := &waiter{answer: make(chan packet, 1), limit: time.NewTimer(callPatience)}
+	w.limit.Stop()
+	return w
+}
+
+// ask sends a request and awaits its answer, no longer than to a limit, if that is not zero.
+func (l *link) ask(ctx context.Context, limit time.Time, v verb, head any, tail ...[]byte) (packet, error) {
 	if err := l.enter(); err != nil {
 		return packet{}, err
 	}
 	defer l.leave()
 	select {
 	case l.slots <- struct{}{}:
-	case <-l.over:
-		return packet{}, l.cause()
-	case <-ctx.Done():
-		return packet{}, context.Cause(ctx)
+	default:
+		turn, cancel := ctx, context.CancelFunc(func() {})
+		if !limit.IsZero() {
+			turn, cancel = context.WithDeadlineCause(ctx, limit, errNoAnswer)
+		}
+		select {
+		case l.slots <- struct{}{}:
+			cancel()
+		case <-l.over:
+			cancel()
+			return packet{}, l.cause()
+		case <-turn.Done():
+			cancel()
+			return packet{}, context.Cause(turn)
+		}
 	}
-	answer := make(chan packet, 1)
 	l.mu.Lock()
-	id := l.nextID()
-	l.pending[id] = answer
+	id, w := l.nextID(), l.waiter()
+	l.pending[id] = w.answer
 	l.mu.Unlock()
+	var late <-chan time.Time
+	if !limit.IsZero() {
+		w.limit.Reset(time.Until(limit))
+		late = w.limit.C
+	}
 	if l.pipe.send(packetOf(v, id, head, tail...)) != nil {
 		<-l.slots
 		l.mu.Lock()
@@ -260,21 +294,28 @@ func (l *link) ask(ctx context.Context, v verb, head any, tail ...[]byte) (packe
 		return packet{}, l.broken()
 	}
 	select {
-	case p := <-answer:
+	case p := <-w.answer:
+		w.limit.Stop() // before anybody else has it
 		<-l.slots
+		l.mu.Lock()
+		l.free = append(l.free, w)
+		l.mu.Unlock()
 		return l.settle(p)
 	case <-l.over:
 		<-l.slots
 		select {
-		case p := <-answer: // it came just before
+		case p := <-w.answer: // it came just before
 			return l.settle(p)
 		default:
 		}
 		return packet{}, l.cause()
 	case <-ctx.Done():
 		// The answer comes, or not; until then it takes its place, so that its id is not another's.
-		l.abandon(id, answer)
+		l.abandon(id, w.answer)
 		return packet{}, context.Cause(ctx)
+	case <-late:
+		l.abandon(id, w.answer)
+		return packet{}, errNoAnswer
 	}
 }
 
@@ -377,7 +418,7 @@ func (l *link) proveNow(ctx context.Context, key identity.BoxPrivateKey) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.ask(ctx, verbOwn, ownHead{Box: box, Signature: sig})
+	_, err = l.ask(ctx, time.Time{}, verbOwn, ownHead{Box: box, Signature: sig})
 	return err
 }
 
