@@ -50,7 +50,7 @@ func (c *conn) serve() {
 	defer stop()
 	c.idle = time.AfterFunc(idleTime, c.rest)
 	defer c.idle.Stop()
-	c.group.Go(func() { c.pipe.write(func(_, bytes int) { c.s.memory.Add(-int64(bytes)) }) })
+	c.group.Go(func() { c.pipe.write(c.several, func(_, bytes int) { c.s.memory.Add(-int64(bytes)) }) })
 	c.send(packetOf(verbHello, 0, helloHead{Nonce: c.nonce, Draining: c.s.draining.Load()}))
 	for c.pipe.waitRoom(nil) && c.waitTurn() {
 		p, err := c.pipe.read()
@@ -69,6 +69,13 @@ func (c *conn) serve() {
 	c.mu.Unlock()
 	c.group.Wait()
 	c.s.memory.Add(-int64(c.pipe.unsent()))
+}
+
+// several tells whether more than one request is under way.
+func (c *conn) several() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.requests > 1
 }
 
 // rest closes a connection on which nothing goes on.

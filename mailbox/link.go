@@ -94,7 +94,7 @@ func (l *link) serve(at Place) (err error) {
 	}
 	l.pipe = p
 	l.mu.Unlock()
-	group.Go(func() { p.write(func(int, int) {}) })
+	group.Go(func() { p.write(l.several, func(int, int) {}) })
 	defer func() { l.shut(err) }() // before anybody finds the pipe closed without a reason
 
 	first, err := p.in.Read()
@@ -124,6 +124,13 @@ func (l *link) serve(at Place) (err error) {
 			return err
 		}
 	}
+}
+
+// several tells whether more than one call awaits an answer.
+func (l *link) several() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.pending) > 1
 }
 
 // take gives a packet to who waits for it.

@@ -113,15 +113,19 @@ func (p *pipe) shut(reason error) {
 // writers are lent to pipes while they write: most are silent most of the time.
 var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 16<<10) }}
 
-// write writes what is queued until the pipe is shut. done is told how many bytes of bodies were written.
-func (p *pipe) write(done func(frames, bytes int)) {
+// write writes what is queued until the pipe is shut. Where several says that more than one is at work on this connection,
+// they go first: one write for all that they send costs far less, and who is alone does not wait. done is told how many
+// bytes of bodies were written.
+func (p *pipe) write(several func() bool, done func(frames, bytes int)) {
 	for {
 		select {
 		case <-p.wake:
 		case <-p.closed:
 			return
 		}
-		runtime.Gosched() // who is about to send more may do so before: one write for all of it costs far less
+		if several() {
+			runtime.Gosched()
+		}
 		p.mu.Lock()
 		queue, size := p.queue, p.size
 		p.queue, p.spare = p.spare, nil

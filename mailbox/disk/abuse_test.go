@@ -104,7 +104,7 @@ func BenchmarkAbuse(b *testing.B) {
 	defer group.Wait()
 	defer cancel()
 	group.Go(func() {
-		_ = owner.c.Listen(ctx, owner.at, mailbox.Reader{Key: owner.key}, mailbox.Cursor{}, func(m mailbox.Batch) error {
+		err := owner.c.Listen(ctx, owner.at, mailbox.Reader{Key: owner.key}, mailbox.Cursor{}, func(m mailbox.Batch) error {
 			var names []mailbox.Name
 			for _, p := range m.Posts {
 				names = append(names, p.Name)
@@ -114,6 +114,9 @@ func BenchmarkAbuse(b *testing.B) {
 			}
 			return owner.c.Ack(ctx, owner.at, owner.key, names...)
 		})
+		if ctx.Err() == nil {
+			b.Errorf("the owner listens no more: %v", err)
+		}
 	})
 	// phase has every contact put, 25 times a second, and returns how long they waited, sorted.
 	phase := func() (took []time.Duration) {
