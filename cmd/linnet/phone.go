@@ -21,7 +21,7 @@ import (
 func newCall() *cobra.Command {
 	c := asking("call @CONTACT…", "Call somebody", `Call calls contacts and carries the voice of the call: it says what --play names, and keeps what it hears in --record.
 One is called straight and up to three in a mesh, end-to-end encrypted; more, or all with --via, through a mixer, which hears the
-call. It ends when the file was played, when --for is over, on Ctrl+C, or when the others leave.
+call: the first of those named that has room, and the next when it is lost. What becomes of them is said as it happens. It ends when the file was played, when --for is over, on Ctrl+C, or when the others leave.
 
 With linnet call answer the call that rings is taken in the same way.`, 1, 127, func(ctx context.Context, t *talk, args []string) error {
 		in := api.InStartCall{InAccount: t.at()}
@@ -425,7 +425,7 @@ func (p *phone) do(ctx context.Context, t *api.CallTask) {
 		p.voice.SetVoice(t.Speak, t.Listen)
 	}
 	if err != nil && ctx.Err() == nil {
-		fmt.Fprintf(p.flags.ErrOrStderr(), "%s: %s\n", t.Kind, line1(err.Error()))
+		fmt.Fprintf(p.flags.ErrOrStderr(), "The voice found no way (%s: %s); it is sought again.\n", t.Kind, line1(err.Error()))
 	}
 }
 
