@@ -37,13 +37,14 @@ type published struct {
 	ahead   []descriptor.Sealed // for relays
 	aheadOf descriptor.Content
 	aheadAt time.Time
+	fresh   bool // it is not kept yet: see keepPublished
 }
 
 // publish lets the account be found, until ctx ends: at the start, every hour, and when something changed.
 func (n *Node) publish(ctx context.Context) {
-	var last published
 	retry, checked := 2*time.Second, false
 	sleep(ctx, publishFirst) // what the owner waits for comes first
+	last := n.lastPublished(n.currentSelf(), n.now())
 	for ctx.Err() == nil {
 		next := publishEvery - publishJitter/2 + rand.N(publishJitter) //nolint:gosec // jitter needs no secret
 		if err := n.publishOnce(ctx, &last); errors.Is(err, ErrRevoked) {
@@ -127,23 +128,39 @@ func (n *Node) publishOnce(ctx context.Context, last *published) error {
 		return err
 	}
 	device := n.ownDevice(s)
-	if age := now.Sub(last.read); age >= readEvery || age < 0 { // whoever else has d may have written
-		last.record = descriptor.Record{}
-	}
+	age := now.Sub(last.read)
+	alone := len(s.view.Devices()) == 1 && age < readEvery && age >= 0 // and nobody else who has d is likely to have written
 	same := !last.record.IsZero() && sameDevice(device, last.device) && last.view.Equal(s.view) && slices.EqualFunc(places, last.values,
 		func(p descriptor.Place, v descriptor.Sealed) bool { return p == v.Place })
-	alone := len(s.view.Devices()) == 1
 	if !same || !alone {
-		read, err := n.readOwn(ctx, s.discovery.Public(), places, alone && last.read.IsZero() && s.Record != 0)
+		read, err := n.readOwn(ctx, s.discovery.Public(), places, len(s.view.Devices()) == 1 && last.record.IsZero() && s.Record != 0)
 		if err != nil {
 			return err
 		}
-		if err := n.sealOwn(ctx, last, device, places, read, now); err != nil {
+		if same && last.stands(read, s.view) {
+			first := last.read.IsZero()
+			last.read = now
+			if first { // this start has made no record, and contacts hear where the device is now
+				err = n.run(ctx, func(t *turn) error {
+					t.moved()
+					return nil
+				})
+			}
+		} else {
+			err = n.sealOwn(ctx, last, device, places, read, now)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if err := n.leaveDescriptors(last, now); err != nil {
 		n.log.Info("relays were not given what they put while this device sleeps", "error", err)
+	}
+	if last.fresh {
+		if err := n.keepPublished(ctx, last); err != nil {
+			return err
+		}
+		last.fresh = false
 	}
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -180,12 +197,19 @@ func sameBoxes(a, b []descriptor.Box) bool {
 // ownDescriptors is what was read of the own account.
 type ownDescriptors struct {
 	content descriptor.Content
-	last    map[descriptor.Place]time.Time
+	newest  map[descriptor.Place]ownDescriptor
+	last    map[descriptor.Place]time.Time // when they were signed, and what else this device knows of
+}
+
+// ownDescriptor is one, and what it says.
+type ownDescriptor struct {
+	sealed  descriptor.Sealed
+	content descriptor.Content
 }
 
 // readOwn reads what the account's devices published under a discovery key. With skip, it reads nothing: nobody else writes.
 func (n *Node) readOwn(ctx context.Context, d identity.DiscoveryKey, places []descriptor.Place, skip bool) (*ownDescriptors, error) {
-	out := &ownDescriptors{last: make(map[descriptor.Place]time.Time)}
+	out := &ownDescriptors{newest: make(map[descriptor.Place]ownDescriptor), last: make(map[descriptor.Place]time.Time)}
 	if skip {
 		return out, nil
 	}
@@ -214,6 +238,7 @@ func (n *Node) readOwn(ctx context.Context, d identity.DiscoveryKey, places []de
 				}
 				if o.Order.After(out.last[o.Place]) {
 					out.last[o.Place] = o.Order
+					out.newest[o.Place] = ownDescriptor{descriptor.Sealed{Place: o.Place, Key: key, Value: slices.Clone(value), Order: o.Order}, o.Content}
 				}
 				if merged, err := out.content.Merge(o.Content); err == nil {
 					out.content = merged
@@ -229,6 +254,7 @@ func (n *Node) readOwn(ctx context.Context, d identity.DiscoveryKey, places []de
 // sealOwn makes the values that this account publishes now.
 func (n *Node) sealOwn(ctx context.Context, last *published, device descriptor.Device, places []descriptor.Place, read *ownDescriptors, now time.Time) error {
 	var s *self
+	record := last.record
 	err := n.run(ctx, func(t *turn) error {
 		s = t.getSelf().clone()
 		if m := read.content.Manifest(); m != nil {
@@ -243,7 +269,9 @@ func (n *Node) sealOwn(ctx context.Context, last *published, device descriptor.D
 				s = t.getSelf().clone()
 			}
 		}
-		s.Record = max(s.Record+1, millisOf(t.now))
+		if !last.says(device, s.view, read.content) {
+			s.Record, record = max(s.Record+1, millisOf(t.now)), descriptor.Record{}
+		}
 		for p, signed := range s.seals() {
 			if signed.After(read.last[p]) {
 				read.last[p] = signed
@@ -259,10 +287,12 @@ func (n *Node) sealOwn(ctx context.Context, last *published, device descriptor.D
 	if err != nil {
 		return err
 	}
-	next := published{device: device, view: s.view, read: now, ahead: last.ahead}
-	device.Version = s.Record
-	if next.record, err = descriptor.NewRecord(s.identity, entry, device); err != nil {
-		return err
+	next := published{device: device, record: record, view: s.view, read: now, ahead: last.ahead}
+	if record.IsZero() {
+		device.Version = s.Record
+		if next.record, err = descriptor.NewRecord(s.identity, entry, device); err != nil {
+			return err
+		}
 	}
 	content, err := descriptor.NewContent(s.view, next.record)
 	if err != nil {
@@ -291,7 +321,7 @@ func (n *Node) sealOwn(ctx context.Context, last *published, device descriptor.D
 	}); err != nil {
 		return err
 	}
-	next.content = content
+	next.content, next.fresh = content, true
 	*last = next
 	return nil
 }
@@ -315,7 +345,7 @@ func (n *Node) leaveDescriptors(last *published, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		last.ahead, last.aheadOf, last.aheadAt = ahead, last.content, now
+		last.ahead, last.aheadOf, last.aheadAt, last.fresh = ahead, last.content, now, true
 	}
 	n.mail.leave(last.device.Boxes, last.values, last.ahead)
 	return nil

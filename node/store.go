@@ -18,6 +18,7 @@ import (
 // How things lie in the vault: CBOR as crypto/identity writes it, so that it grows by keys.
 //
 //	Account   "self"                               selfBody
+//	          "published"                          standingBody
 //	Contact   account (32)                         contactBody
 //	Session   account (32) ‖ device ‖ identity     peerBody
 //	PreKey    'b' ‖ version (4), 'p' ‖ id (4)      bundle.Private, bundle.PrivatePart
