@@ -9,10 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/linnetmesh/linnet/conference/hearing"
 	"github.com/linnetmesh/linnet/conference/jitter"
 	"github.com/linnetmesh/linnet/conference/opus"
-	"github.com/linnetmesh/linnet/conference/rtc"
 )
 
 // hisses is even noise, low enough to hide nothing, and loud enough to be mixed.
@@ -34,68 +32,6 @@ func hisses(t testing.TB) *talk {
 		h.list, h.levels = append(h.list, p), append(h.levels, 45)
 	}
 	return h
-}
-
-// Whoever loses much, and says so, understands more than one who does not say so, for no more bytes, with the encoder for all and
-// with its own; at once nothing happens, and nothing for those who lose nothing.
-func TestLossIsFollowed(t *testing.T) {
-	long(t)
-	good, hiss := reads(t, 0, 0), hisses(t)
-	said := slices.Concat(good.pcm, good.pcm, good.pcm, good.pcm)
-	hear := func(t *testing.T, loss float64, reports, speaks bool) (likeness float64, told, size int) {
-		t.Helper()
-		synctest.Test(t, func(t *testing.T) {
-			good.at, hiss.at = 0, 0
-			s := newStage(t, good, hiss)
-			s.listener.loss = loss
-			for i := range 19 * 50 {
-				if reports && i%50 == 49 {
-					s.m.Lost(4, s.listener.report())
-				}
-				if i == 100 && s.m.loss != 5 {
-					t.Errorf("told %d after two seconds", s.m.loss)
-				}
-				if i == 9*50 {
-					s.listener.bytes = 0
-				}
-				if !speaks {
-					s.beat(0, 1)
-					continue
-				}
-				s.m.Hear(4, &rtc.Packet{
-					Codec: rtc.Opus, Sequence: uint16(i), Timestamp: s.clock, Level: 45, Leveled: true, Payload: hiss.list[i%len(hiss.list)],
-				})
-				s.beat(0)
-			}
-			likeness, _ = hearing.Likeness(said[9*opus.Rate:18*opus.Rate], s.listener.heard[9*opus.Rate:], opus.Rate/5)
-			told, size = s.m.loss, s.listener.bytes
-			if speaks {
-				told = s.m.members[3].way.loss
-			}
-		})
-		return likeness, told, size
-	}
-	for _, tt := range []struct {
-		name         string
-		loss         float64
-		speaks       bool
-		least, most  int // told
-		better, best float64
-	}{
-		{"nothing lost", 0, false, 0, 5, -0.005, 0.96},
-		{"15 % lost", 0.15, false, 15, 15, 0.01, 0.95},
-		{"20 % lost, of one who speaks", 0.2, true, 15, 20, 0.015, 0.94},
-	} {
-		before, told, size := hear(t, tt.loss, false, tt.speaks)
-		if told != 5 {
-			t.Errorf("%s, with no reports: told %d", tt.name, told)
-		}
-		after, told, later := hear(t, tt.loss, true, tt.speaks)
-		t.Logf("%s: understood %.3f, and %.3f with reports; %d and %d bytes", tt.name, before, after, size, later)
-		if told < tt.least || told > tt.most || after < before+tt.better || after < tt.best || later > size*102/100 {
-			t.Errorf("%s: told %d, understood %.3f, before %.3f; %d bytes, before %d", tt.name, told, after, before, later, size)
-		}
-	}
 }
 
 // What was lost on the way to the room, and is left for listeners to mend, is not taken for a loss on the way to them.
