@@ -263,19 +263,20 @@ func relaysKilled(t *testing.T, linnet, linnetRelay string) {
 	}
 
 	// Two of three, once three have signed: a new one is in the place of the dead.
-	var known api.Relays
-	if err := json.Unmarshal([]byte(ada.must("relay", "--json")), &known); err != nil {
-		t.Fatal(err)
-	}
 	var gone []string
-	for _, r := range known.Relays {
-		if !r.Ready {
-			gone = append(gone, shortRelay(r.ID))
+	ada.until("one relay is dead, and the others are ready", func(out string) bool {
+		var known api.Relays
+		if json.Unmarshal([]byte(out), &known) != nil {
+			return false
 		}
-	}
-	if len(gone) != 1 {
-		t.Fatalf("not one relay is dead: %+v", known.Relays)
-	}
+		gone = nil
+		for _, r := range known.Relays {
+			if !r.Ready {
+				gone = append(gone, shortRelay(r.ID))
+			}
+		}
+		return len(gone) == 1
+	}, "relay", "--json")
 	relays[dies] = startRelay(t, linnetRelay)
 	for _, h := range []*household{ada, ben} {
 		h.must("relay", "remove", gone[0])
