@@ -82,7 +82,7 @@ func TestSeeds(t *testing.T) {
 func TestLargeWorld(t *testing.T) {
 	z := size{accounts: 7, pairs: 1, relays: 9, days: 3, meetings: 1, steps: 10, acts: 2}
 	if os.Getenv("NODETEST_LARGE") != "" {
-		z = size{accounts: 150, pairs: 50, relays: 9, days: 30, meetings: 6, steps: 30, acts: 20}
+		z = size{accounts: 150, pairs: 50, relays: 9, days: 30, meetings: 3, steps: 10, acts: 40}
 	}
 	live(t, 1, z)
 }
