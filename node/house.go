@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -115,4 +116,74 @@ func (n *Node) startTurn(do func(*turn) error) error {
 	}
 	n.adopt(t)
 	return nil
+}
+
+// houseEvery is how often a node looks after what grows old.
+const houseEvery = time.Hour
+
+// keepHouse looks after what grows old: prekeys, the erase key, remembered hashes, posts that nobody takes, the manifest.
+func (n *Node) keepHouse(ctx context.Context) {
+	for first := true; ctx.Err() == nil; first = false {
+		if !first {
+			if !sleep(ctx, houseEvery-houseEvery/10+rand.N(houseEvery/5)) { //nolint:gosec // jitter needs no secret
+				return
+			}
+			_ = n.run(ctx, func(t *turn) error {
+				s := t.getSelf().clone()
+				s.Hours++
+				t.putSelf(s)
+				return nil
+			})
+		}
+		if err := n.config.Vault.Renew(n.now()); err != nil {
+			n.log.Warn("the erase key was not renewed", "error", err)
+		}
+		for more := true; more && ctx.Err() == nil; {
+			var err error
+			if more, err = n.config.Vault.Sweep(n.now()); err != nil {
+				n.log.Warn("what is over was not swept", "error", err)
+				break
+			}
+		}
+		if hours := n.currentSelf().Hours; hours%24 == 1 {
+			if err := n.config.Vault.Tidy(ctx); err != nil && ctx.Err() == nil {
+				n.log.Warn("the vault was not tidied", "error", err)
+			}
+			if err := n.dropBundles(ctx); err != nil && ctx.Err() == nil {
+				n.log.Warn("old prekeys were not erased", "error", err)
+			}
+		}
+		if err := n.run(ctx, (*turn).renewBundle); err != nil && ctx.Err() == nil {
+			n.log.Warn("prekeys were not renewed", "error", err)
+		}
+		n.renewManifest(ctx)
+		n.giveUp(ctx)
+		if err := n.run(ctx, (*turn).forgetRelays); err != nil && ctx.Err() == nil {
+			n.log.Warn("relays that were left were not forgotten", "error", err)
+		}
+	}
+}
+
+// renewManifest signs the manifest anew each month, where this device is a steward.
+func (n *Node) renewManifest(ctx context.Context) {
+	s := n.currentSelf()
+	if !s.view.Due(n.now()) || !s.view.Stewards().Has(s.identity.Public()) {
+		return
+	}
+	err := n.run(ctx, func(t *turn) error {
+		s := t.getSelf().clone()
+		m, err := s.view.Renew(s.identity, t.now)
+		if err != nil {
+			return err
+		}
+		if s.view, err = s.view.Apply(m); err != nil {
+			return err
+		}
+		t.putSelf(s)
+		t.after(n.touch)
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		n.log.Warn("the manifest was not renewed", "error", err)
+	}
 }

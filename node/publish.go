@@ -45,6 +45,12 @@ func (n *Node) publish(ctx context.Context) {
 	retry, checked := 2*time.Second, false
 	sleep(ctx, publishFirst) // what the owner waits for comes first
 	last := n.lastPublished(n.currentSelf(), n.now())
+	if !last.record.IsZero() { // it stays, but contacts hear that this device is elsewhere since it started
+		_ = n.run(ctx, func(t *turn) error {
+			t.moved()
+			return nil
+		})
+	}
 	for ctx.Err() == nil {
 		next := publishEvery - publishJitter/2 + rand.N(publishJitter) //nolint:gosec // jitter needs no secret
 		if err := n.publishOnce(ctx, &last); errors.Is(err, ErrRevoked) {
@@ -138,29 +144,13 @@ func (n *Node) publishOnce(ctx context.Context, last *published) error {
 			return err
 		}
 		if same && last.stands(read, s.view) {
-			first := last.read.IsZero()
 			last.read = now
-			if first { // this start has made no record, and contacts hear where the device is now
-				err = n.run(ctx, func(t *turn) error {
-					t.moved()
-					return nil
-				})
-			}
-		} else {
-			err = n.sealOwn(ctx, last, device, places, read, now)
-		}
-		if err != nil {
+		} else if err := n.sealOwn(ctx, last, device, places, read, now); err != nil {
 			return err
 		}
 	}
 	if err := n.leaveDescriptors(last, now); err != nil {
 		n.log.Info("relays were not given what they put while this device sleeps", "error", err)
-	}
-	if last.fresh {
-		if err := n.keepPublished(ctx, last); err != nil {
-			return err
-		}
-		last.fresh = false
 	}
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -176,6 +166,13 @@ func (n *Node) publishOnce(ctx context.Context, last *published) error {
 		})
 	}
 	all.Wait()
+	if last.fresh {
+		if err := n.keepPublished(ctx, last); err != nil { // a full disk, say: the account can be found all the same
+			n.log.Info("what was published was not kept for the next start", "error", err)
+		} else {
+			last.fresh = false
+		}
+	}
 	if len(failed) == len(last.values) {
 		return errors.Join(failed...)
 	}
@@ -436,74 +433,4 @@ func (n *Node) tellSites() {
 			return nil
 		})
 	})
-}
-
-// houseEvery is how often a node looks after what grows old.
-const houseEvery = time.Hour
-
-// keepHouse looks after what grows old: prekeys, the erase key, remembered hashes, posts that nobody takes, the manifest.
-func (n *Node) keepHouse(ctx context.Context) {
-	for first := true; ctx.Err() == nil; first = false {
-		if !first {
-			if !sleep(ctx, houseEvery-houseEvery/10+rand.N(houseEvery/5)) { //nolint:gosec // jitter needs no secret
-				return
-			}
-			_ = n.run(ctx, func(t *turn) error {
-				s := t.getSelf().clone()
-				s.Hours++
-				t.putSelf(s)
-				return nil
-			})
-		}
-		if err := n.config.Vault.Renew(n.now()); err != nil {
-			n.log.Warn("the erase key was not renewed", "error", err)
-		}
-		for more := true; more && ctx.Err() == nil; {
-			var err error
-			if more, err = n.config.Vault.Sweep(n.now()); err != nil {
-				n.log.Warn("what is over was not swept", "error", err)
-				break
-			}
-		}
-		if hours := n.currentSelf().Hours; hours%24 == 1 {
-			if err := n.config.Vault.Tidy(ctx); err != nil && ctx.Err() == nil {
-				n.log.Warn("the vault was not tidied", "error", err)
-			}
-			if err := n.dropBundles(ctx); err != nil && ctx.Err() == nil {
-				n.log.Warn("old prekeys were not erased", "error", err)
-			}
-		}
-		if err := n.run(ctx, (*turn).renewBundle); err != nil && ctx.Err() == nil {
-			n.log.Warn("prekeys were not renewed", "error", err)
-		}
-		n.renewManifest(ctx)
-		n.giveUp(ctx)
-		if err := n.run(ctx, (*turn).forgetRelays); err != nil && ctx.Err() == nil {
-			n.log.Warn("relays that were left were not forgotten", "error", err)
-		}
-	}
-}
-
-// renewManifest signs the manifest anew each month, where this device is a steward.
-func (n *Node) renewManifest(ctx context.Context) {
-	s := n.currentSelf()
-	if !s.view.Due(n.now()) || !s.view.Stewards().Has(s.identity.Public()) {
-		return
-	}
-	err := n.run(ctx, func(t *turn) error {
-		s := t.getSelf().clone()
-		m, err := s.view.Renew(s.identity, t.now)
-		if err != nil {
-			return err
-		}
-		if s.view, err = s.view.Apply(m); err != nil {
-			return err
-		}
-		t.putSelf(s)
-		t.after(n.touch)
-		return nil
-	})
-	if err != nil && ctx.Err() == nil {
-		n.log.Warn("the manifest was not renewed", "error", err)
-	}
 }

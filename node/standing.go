@@ -29,7 +29,7 @@ type standingValue struct {
 	Period  uint64           `cbor:"1,keyasint"`
 	Replica uint8            `cbor:"2,keyasint"`
 	Order   uint64           `cbor:"3,keyasint"`
-	Value   []byte           `cbor:"4,keyasint" max:"16384"`
+	Value   []byte           `cbor:"4,keyasint" max:"8192"`
 	Unknown identity.Unknown `cbor:"-"`
 }
 
