@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -35,3 +36,16 @@ func PaceMemory(ctx context.Context, room int64) {
 
 // Room is the memory of a relay that PaceMemory keeps to.
 const Room = 176 << 20
+
+// SpareProcessor has Go run on one processor more than it would, until undo is called. A store waits in the kernel for
+// its disk, in syncs and in writes to mapped files, and the processor on which it does stands still until Go's monitor
+// notices, or all along: on one core the whole relay stood still with it. It does nothing if GOMAXPROCS is set. What
+// limits the process to fewer processors later is not followed. It must not run twice at a time.
+func SpareProcessor() (undo func()) {
+	if os.Getenv("GOMAXPROCS") != "" {
+		return func() {}
+	}
+	before := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(before + 1)
+	return func() { runtime.GOMAXPROCS(before) }
+}

@@ -16,6 +16,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/linnetmesh/linnet/mailbox"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -99,6 +101,7 @@ func command(args []string, folder, file string, out, problems io.Writer) error 
 		hup := make(chan os.Signal, 1)
 		signal.Notify(hup, syscall.SIGHUP)
 		defer signal.Stop(hup)
+		defer mailbox.SpareProcessor()()
 		return serve(ctx, cfg, hup, load, out, problems)
 	case verb == "init" && len(args) == 0:
 		return initFolder(cfg, out)

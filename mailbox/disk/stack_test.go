@@ -3,6 +3,7 @@ package disk
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"net"
 	"os"
 	"runtime"
@@ -35,6 +36,7 @@ var wide = mailbox.Limits{
 
 func newStack(t testing.TB, listen string, limits mailbox.Limits) *stack {
 	t.Helper()
+	t.Cleanup(mailbox.SpareProcessor())
 	s, err := Open(Config{Folder: t.TempDir(), MinFree: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -160,8 +162,14 @@ func BenchmarkStackPut(b *testing.B) {
 			for _, d := range all {
 				for range flight {
 					group.Go(func() {
-						for n.Add(1) <= int64(b.N) {
-							if _, err := d.c.Put(b.Context(), d.at, d.key.Public(), letter(), d.token); err != nil {
+						post := letter()
+						for {
+							i := n.Add(1)
+							if i > int64(b.N) {
+								return
+							}
+							binary.BigEndian.PutUint64(post, uint64(i)) // each another
+							if _, err := d.c.Put(b.Context(), d.at, d.key.Public(), post, d.token); err != nil {
 								b.Error(err)
 								return
 							}
