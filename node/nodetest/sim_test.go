@@ -26,6 +26,8 @@ const (
 	simPause = 30 * time.Second // between steps, as a mean
 	simQuiet = 12 * time.Hour
 	simEmpty = time.Hour // a relay that was silent is tried every quarter of an hour, and one looks into others every few minutes
+	// simRecords is how many records a vault has at most, without one for each of its last 65,536 commits.
+	simRecords = 5000
 )
 
 // size is how large a seed's world is.
