@@ -26,7 +26,7 @@ const (
 	collectMost  = 10 * time.Minute
 	deadAfter    = 24 * time.Hour // without an answer, while another answers: contacts are told another relay
 	askEvery     = time.Minute    // at most, a device is asked to send again what could not be read
-	busyPause    = 30 * time.Second
+	busyPause    = 30 * time.Second // until what could not be taken is fetched again; doubled up to collectMost
 )
 
 // collect fetches post from all own relays until ctx ends: it listens at the first that answers, and looks into the others
@@ -82,6 +82,8 @@ type collector struct {
 	lost    uint64 // posts that it said it had lost
 	located time.Time
 	weak    mailbox.WeakCursor
+	again   bool // something could not be taken in this visit
+	agains  int  // visits one after the other in which it was so
 
 	mu        sync.Mutex
 	health    RelayHealth
@@ -152,9 +154,13 @@ func (c *collector) run(ctx context.Context) {
 		if r == nil {
 			return
 		}
+		c.again = false
 		err := c.visit(ctx, r)
 		if ctx.Err() != nil {
 			return
+		}
+		if c.agains++; !c.again {
+			c.agains = 0
 		}
 		pause := pollEvery
 		if err != nil {
@@ -339,8 +345,9 @@ func (c *collector) take(ctx context.Context, r *ownRelay, b mailbox.Batch, end 
 	if err != nil {
 		return err
 	}
-	if busy {
-		time.AfterFunc(busyPause, end)
+	if busy && !c.again {
+		c.again = true
+		c.later(ctx, min(busyPause<<min(c.agains, 8), collectMost), end)
 	}
 	for len(done) > 0 {
 		some := done[:min(len(done), mailbox.MaxAck)]
@@ -350,6 +357,18 @@ func (c *collector) take(ctx context.Context, r *ownRelay, b mailbox.Batch, end 
 		done = done[len(some):]
 	}
 	return nil
+}
+
+// later ends a visit after a while, so that the next fetches again what could not be taken. While the own disk is full
+// that would be for nothing, and it waits on.
+func (c *collector) later(visit context.Context, pause time.Duration, end func()) {
+	time.AfterFunc(pause, func() {
+		if visit.Err() == nil && c.n.config.Vault.Stats().Full {
+			c.later(visit, busyPause, end)
+			return
+		}
+		end()
+	})
 }
 
 // forgo has contacts told another relay: this one takes nothing more.

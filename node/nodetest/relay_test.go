@@ -404,6 +404,48 @@ func TestFullBox(t *testing.T) {
 	})
 }
 
+// TestFullDisk has somebody wake whose disk is full: what waits at relays stays there, is not fetched over and over, and
+// comes soon after there is room.
+func TestFullDisk(t *testing.T) {
+	inPostWorld(t, 2, func(w *postWorld) {
+		ada, ben := w.person("Ada", w.Relays...), w.person("Ben", w.Relays...)
+		w.must(w.Befriend(w.ctx, ada, ben))
+		a, b := ada.Node.Account(), ben.Node.Account()
+		w.must(ben.Stop())
+		ref := w.say(ada, b, "no room?")
+		w.until("it is not kept by two", func() bool {
+			state, kept := ada.is(b, ref)
+			return state == node.Kept && kept == 2
+		})
+		w.must(ada.Stop())
+		ben.Disk.SetFull(true)
+		w.must(ben.Start(w.ctx))
+		fetched := func() (n uint64) {
+			for _, r := range w.Relays {
+				n += r.Server.Stats().Fetched
+			}
+			return n
+		}
+		time.Sleep(time.Hour)
+		before := fetched()
+		if before == 0 || ben.shows(a, "no room?") != 0 {
+			t.Fatal("the disk was not full")
+		}
+		time.Sleep(10 * time.Hour)
+		if n := fetched() - before; n > 10*12+20 { // looks into the relay at which it does not listen, and an hour's new visits
+			t.Errorf("it was fetched %d times in ten hours", n)
+		}
+		ben.Disk.SetFull(false)
+		began := time.Now()
+		w.until("ben does not get it", func() bool { return ben.shows(a, "no room?") == 1 })
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("it took %v after there was room", took)
+		}
+		w.must(ada.Start(w.ctx))
+		w.until("ada does not know", func() bool { state, _ := ada.is(b, ref); return state == node.Delivered })
+	})
+}
+
 // TestSilence has two people with three relays talk and then say nothing: soon nothing travels any more, though relays
 // bring all that was said several times.
 func TestSilence(t *testing.T) {
