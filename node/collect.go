@@ -24,8 +24,8 @@ const (
 	pollEvery    = 5 * time.Minute // relays at which this device does not listen
 	collectFirst = time.Second     // after a failure; doubled
 	collectMost  = 10 * time.Minute
-	deadAfter    = 24 * time.Hour // without an answer, while another answers: contacts are told another relay
-	askEvery     = time.Minute    // at most, a device is asked to send again what could not be read
+	deadAfter    = 24 * time.Hour   // without an answer, while another answers: contacts are told another relay
+	askEvery     = time.Minute      // at most, a device is asked to send again what could not be read
 	busyPause    = 30 * time.Second // until what could not be taken is fetched again; doubled up to collectMost
 )
 
@@ -79,16 +79,24 @@ type collector struct {
 	tend chan struct{} // buffered: there is something new for the relay
 
 	// Of run and what it awaits.
-	lost    uint64 // posts that it said it had lost
-	located time.Time
-	weak    mailbox.WeakCursor
-	again   bool // something could not be taken in this visit
-	agains  int  // visits one after the other in which it was so
+	lost       uint64 // posts that it said it had lost
+	located    time.Time
+	weak       mailbox.WeakCursor
+	again      bool // something could not be taken in this visit
+	busyVisits int  // visits one after the other in which it was so
+	refused    unput
 
 	mu        sync.Mutex
 	health    RelayHealth
 	supplied  uint32 // version of the bundle that the relay has
 	leftSince uint64 // of the descriptors that it has
+}
+
+// unput is a bundle that the relay refused: it has given no part of it away, so the same can be put again.
+type unput struct {
+	mailbox.Bundle
+	of   uint32    // version of the keys
+	made time.Time // the zero Time: there is none
 }
 
 // has returns which bundle and which descriptors the relay has.
@@ -159,8 +167,8 @@ func (c *collector) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if c.agains++; !c.again {
-			c.agains = 0
+		if c.busyVisits++; !c.again {
+			c.busyVisits = 0
 		}
 		pause := pollEvery
 		if err != nil {
@@ -347,7 +355,7 @@ func (c *collector) take(ctx context.Context, r *ownRelay, b mailbox.Batch, end 
 	}
 	if busy && !c.again {
 		c.again = true
-		c.later(ctx, min(busyPause<<min(c.agains, 8), collectMost), end)
+		c.later(ctx, min(busyPause<<min(c.busyVisits, 8), collectMost), end)
 	}
 	for len(done) > 0 {
 		some := done[:min(len(done), mailbox.MaxAck)]
@@ -447,7 +455,7 @@ const fewParts = 4
 func (c *collector) supplyBundle(ctx context.Context, r *ownRelay, at mailbox.Place, has uint64, few bool) error {
 	n := c.n
 	var b mailbox.Bundle
-	version := uint32(0)
+	version, made := uint32(0), time.Time{}
 	supplied, left := c.has()
 	err := n.run(ctx, func(t *turn) error {
 		if err := t.renewBundle(); err != nil {
@@ -458,6 +466,12 @@ func (c *collector) supplyBundle(ctx context.Context, r *ownRelay, at mailbox.Pl
 		if version == supplied && !few {
 			return nil
 		}
+		if u := &c.refused; !u.made.IsZero() && u.of == version && t.now.Sub(u.made).Abs() < 24*time.Hour {
+			b, made = u.Bundle, u.made
+			b.Version = max(has+1, b.Version)
+			return nil
+		}
+		made = t.now
 		entry, err := s.entry()
 		if err != nil {
 			return err
@@ -482,7 +496,11 @@ func (c *collector) supplyBundle(ctx context.Context, r *ownRelay, at mailbox.Pl
 	if err != nil || b.Version == 0 {
 		return err
 	}
+	c.refused = unput{}
 	if err := n.mail.client.PutBundle(ctx, at, r.box, b); err != nil {
+		if refused := new(mailbox.RefusedError); errors.As(err, &refused) {
+			c.refused = unput{b, version, made}
+		}
 		return err
 	}
 	c.got(version, left)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/linnetmesh/linnet/mailbox"
 	"github.com/linnetmesh/linnet/node"
+	"github.com/linnetmesh/linnet/node/vault"
 )
 
 // post is a world with relays, for stories of post that waits.
@@ -443,6 +444,36 @@ func TestFullDisk(t *testing.T) {
 		}
 		w.must(ada.Start(w.ctx))
 		w.until("ada does not know", func() bool { state, _ := ada.is(b, ref); return state == node.Delivered })
+	})
+}
+
+// TestRefusedBundle has a relay that takes no prekeys: who brings them brings the same again, and makes no more each time.
+func TestRefusedBundle(t *testing.T) {
+	inPostWorld(t, 2, func(w *postWorld) {
+		ada := w.person("Ada", w.Relays...)
+		keys := func() (n int) {
+			w.must(ada.Vault.Each(vault.PreKey, nil, func(_, _ []byte) error { n++; return nil }))
+			return n
+		}
+		w.must(ada.Stop())
+		for _, r := range w.Relays {
+			r.Store.SetFull(true)
+		}
+		w.must(ada.Start(w.ctx))
+		time.Sleep(time.Hour)
+		refuses := func() string { return ada.Node.Relays()[0].Refuses + ada.Node.Relays()[1].Refuses }
+		if refuses() == "" {
+			t.Fatalf("the relays took them: %+v", ada.Node.Relays())
+		}
+		before := keys()
+		time.Sleep(12 * time.Hour)
+		if more := keys() - before; more > 0 {
+			t.Errorf("%d prekeys were made in twelve hours in which nobody took one", more)
+		}
+		for _, r := range w.Relays {
+			r.Store.SetFull(false)
+		}
+		w.until("the relays take none", func() bool { return refuses() == "" })
 	})
 }
 
