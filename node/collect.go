@@ -468,7 +468,7 @@ func (c *collector) supplyBundle(ctx context.Context, r *ownRelay, at mailbox.Pl
 		}
 		if u := &c.refused; !u.made.IsZero() && u.of == version && t.now.Sub(u.made).Abs() < 24*time.Hour {
 			b, made = u.Bundle, u.made
-			b.Version = max(has+1, b.Version)
+			b.Version = max(has+1, b.Version, millisOf(t.now)) // the relay may have refused it as older than what it has
 			return nil
 		}
 		made = t.now

@@ -26,8 +26,9 @@ const (
 	simPause = 30 * time.Second // between steps, as a mean
 	simQuiet = 12 * time.Hour
 	simEmpty = time.Hour // a relay that was silent is tried every quarter of an hour, and one looks into others every few minutes
-	// simRecords is how many records a vault has at most, without one for each of its last 65,536 commits.
-	simRecords = 5000
+	// simCommits is how often a device writes at most, and simRecords how many records its vault then has, besides one for
+	// each commit: together 20,000. A device that wrote 68,000 times in a world of 30 days was seen, and should fail.
+	simCommits, simRecords = 15_000, 5000
 )
 
 // size is how large a seed's world is.
