@@ -184,9 +184,15 @@ func (c *conn) answer(id uint32, head any, tail ...[]byte) {
 	c.send(packetOf(verbDone, id, head, tail...))
 }
 
-// refuse says no.
+// refuse says no. What fails because the Server ends is no failure of the relay's: then the connection ends without a word,
+// so that whoever asked finds it unreachable, and asks again.
 func (c *conn) refuse(id uint32, err error) {
 	h := refusedHead{Code: uint16(codeOf(err))}
+	failed := h.Code == uint16(codeOf(ErrInternal))
+	if failed && c.ctx.Err() != nil {
+		c.pipe.shut(ErrClosed)
+		return
+	}
 	var why *RefusedError
 	if errors.As(err, &why) {
 		h.Retry = uint32(min((why.RetryAfter+time.Second-1)/time.Second, 1<<31))
@@ -195,7 +201,7 @@ func (c *conn) refuse(id uint32, err error) {
 	c.s.mu.Lock()
 	c.s.refused[errorOf(code(h.Code))]++
 	c.s.mu.Unlock()
-	if h.Code == uint16(codeOf(ErrInternal)) {
+	if failed {
 		c.s.config.Log.Error("a request failed", "error", err)
 		c.s.look(err)
 	}

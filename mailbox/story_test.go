@@ -163,6 +163,40 @@ func TestBreaks(t *testing.T) {
 	})
 }
 
+// endless is a store that reads until it is told to stop.
+type endless struct{ mailbox.Store }
+
+func (endless) Fetch(ctx context.Context, _ mailbox.BoxID, _ uint64, _, _ int) ([]mailbox.Post, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestStops holds that who waits for an answer when a relay stops finds it unreachable, and is not told that it failed.
+func TestStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, mailbox.Config{})
+		c := w.client()
+		defer c.Shut()
+		o := w.open(c, mailbox.Mail)
+		w.stop()
+		w.config.Store = endless{w.store}
+		w.begin()
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.Fetch(t.Context(), w.at, o.by, mailbox.Cursor{}, func(mailbox.Batch) error { return nil })
+			done <- err
+		}()
+		synctest.Wait()
+		w.stop()
+		if err := <-done; !errors.Is(err, mailbox.ErrUnreachable) {
+			t.Errorf("fetch ended with %v", err)
+		}
+		if n := w.server.Stats().Refused; len(n) > 0 {
+			t.Errorf("counted as refused: %v", n)
+		}
+	})
+}
+
 // TestManyPosts fetches more than a window holds, page by page.
 func TestManyPosts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
