@@ -147,7 +147,7 @@ func (t *turn) takeSignal(c *contact, m *chat.Message, from chat.Author) error {
 			changed = true
 		}
 	}
-	if s.Site != nil && s.Site.Number == from.Device && next.place(*s.Site) {
+	if s.Site != nil && s.Site.Number == from.Device && next.place(true, *s.Site) {
 		changed = true
 		t.wakeAll(next)
 	}
@@ -212,7 +212,7 @@ func (t *turn) befriend(c *contact) error {
 // the others goes to new devices, too.
 func (t *turn) takeView(c *contact, view identity.View) error {
 	c.view = view
-	c.place()
+	c.place(false)
 	c.Reconcile = true
 	if c.account == t.n.me {
 		s := t.getSelf().clone()

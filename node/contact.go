@@ -74,9 +74,9 @@ func (c *contact) site(number uint8) *site {
 	return nil
 }
 
-// place puts a site into a clone, if it is newer, and drops those of devices that are not active. It tells whether
-// anything changed.
-func (c *contact) place(news ...site) (changed bool) {
+// place puts sites into a clone, told by their device or read in its descriptor, if they are newer, and drops those of
+// devices that are not active. It tells whether anything changed.
+func (c *contact) place(told bool, news ...site) (changed bool) {
 	sites := slices.Clone(c.Sites)
 	for _, s := range news {
 		i := slices.IndexFunc(sites, func(old site) bool { return old.Number == s.Number })
@@ -84,9 +84,9 @@ func (c *contact) place(news ...site) (changed bool) {
 		case i < 0:
 			sites = append(sites, s)
 		case s.Version > sites[i].Version:
-			s.keep(&sites[i])
+			s.keep(&sites[i], told)
 			sites[i] = s
-		case sites[i].permit(&s):
+		case sites[i].permit(&s, told):
 			changed = true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/linnetmesh/linnet/crypto/descriptor"
 	"github.com/linnetmesh/linnet/crypto/identity"
+	"github.com/linnetmesh/linnet/crypto/xeddsa"
 	"github.com/linnetmesh/linnet/mailbox"
 )
 
@@ -37,7 +38,7 @@ func TestPermit(t *testing.T) {
 		if len(tt.told) == 0 {
 			told.Tokens = nil
 		}
-		changed := has.permit(&told)
+		changed := has.permit(&told, true)
 		if want := name != "none are told"; changed != want {
 			t.Errorf("%s: changed: %v", name, changed)
 		}
@@ -48,6 +49,40 @@ func TestPermit(t *testing.T) {
 		}
 		if has.token(ash) != nil {
 			t.Errorf("%s: a token of a box that is not there", name)
+		}
+	}
+}
+
+// TestWhereADeviceIs has sites come from descriptors, which say nothing of where the device is, and inside sessions, in
+// any order: what was told last stands.
+func TestWhereADeviceIs(t *testing.T) {
+	type news struct {
+		told    bool
+		version uint64
+		place   byte // 0: it says none
+	}
+	for name, tt := range map[string]struct {
+		news []news
+		want byte
+	}{
+		"told":                                 {[]news{{true, 1, 1}}, 1},
+		"read later":                           {[]news{{true, 1, 1}, {false, 2, 0}}, 1},
+		"told under the version that was read": {[]news{{true, 1, 1}, {false, 2, 0}, {true, 2, 2}}, 2},
+		"nowhere, told under it":               {[]news{{true, 1, 1}, {false, 2, 0}, {true, 2, 0}}, 0},
+		"nowhere, told later":                  {[]news{{true, 1, 1}, {true, 2, 0}}, 0},
+		"told before, and came after":          {[]news{{false, 2, 0}, {true, 1, 1}}, 1},
+		"told before what was told":            {[]news{{true, 2, 2}, {true, 1, 1}}, 2},
+		"read of the same":                     {[]news{{true, 2, 2}, {false, 2, 0}}, 2},
+		"read in the open":                     {[]news{{true, 1, 1}, {false, 2, 2}}, 2},
+	} {
+		c := stranger(t, xeddsa.GenerateKey())
+		for _, n := range tt.news {
+			s := site{Number: 1, Version: n.version}
+			s.Transport[0] = n.place
+			c.place(n.told, s)
+		}
+		if got := c.Sites[0].Transport[0]; got != tt.want {
+			t.Errorf("%s: it is at %d, want %d", name, got, tt.want)
 		}
 	}
 }

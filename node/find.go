@@ -211,7 +211,7 @@ func (t *turn) takeDescriptor(a identity.Account, o descriptor.Opened) error {
 	for i := range sites {
 		sites[i].hint(c.Hints)
 	}
-	moved := next.place(sites...)
+	moved := next.place(false, sites...)
 	if seen == c.seen && !moved && view.Equal(c.view) {
 		return nil
 	}

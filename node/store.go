@@ -1,9 +1,11 @@
 package node
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/linnetmesh/linnet/crypto/descriptor"
@@ -189,10 +191,14 @@ func (s *site) hint(hints []invitePeer) {
 	}
 }
 
-// keep takes over from an older site what a newer one does not say: descriptors have no tokens.
-func (s *site) keep(old *site) {
+// keep takes over from an older site what a newer one does not say: descriptors have no tokens, and where there are boxes
+// they say nothing of where the device itself is. That it is nowhere is news only where it was told.
+func (s *site) keep(old *site, told bool) {
 	if s.Bundle.IsZero() {
 		s.Bundle = old.Bundle
+	}
+	if s.Transport.IsZero() && !told {
+		s.Transport, s.Direct = old.Transport, old.Direct
 	}
 	if len(s.Tokens) > 0 {
 		return
@@ -207,20 +213,26 @@ func (s *site) keep(old *site) {
 	}
 }
 
-// permit takes from what was told no later the tokens that are good for longer: a descriptor has none, and may come before
-// what its device said inside the session. It tells whether there were any.
-func (s *site) permit(told *site) (more bool) {
+// permit takes from what was said no later the tokens that are good for longer, and where the device is if that was told
+// under the same version, or is not known: a descriptor may say neither, and come before what its device told. It tells
+// whether there was any.
+func (s *site) permit(said *site, told bool) (more bool) {
+	if told && (said.Version == s.Version || s.Transport.IsZero()) {
+		more = said.Transport != s.Transport || !slices.EqualFunc(said.Direct, s.Direct, bytes.Equal)
+		s.Transport, s.Direct = said.Transport, said.Direct
+	}
+	longer := false
 	tokens := make([][]byte, len(s.Boxes))
 	for i, b := range s.Boxes {
 		tokens[i] = s.token(b.Box)
-		if t := told.token(b.Box); tokenEnd(t) > tokenEnd(tokens[i]) {
-			tokens[i], more = t, true
+		if t := said.token(b.Box); tokenEnd(t) > tokenEnd(tokens[i]) {
+			tokens[i], longer = t, true
 		}
 	}
-	if more {
+	if longer {
 		s.Tokens = tokens
 	}
-	return more
+	return more || longer
 }
 
 // tokenEnd returns until when a token is good, by the relay's clock in seconds, 0 for none.

@@ -97,3 +97,62 @@ func TestStandingDescriptors(t *testing.T) {
 		}
 	})
 }
+
+// alone has a contact start anew while all relays are gone, and write: it reaches the device by what it keeps of where
+// that is.
+func (w *postWorld) alone(from, to *Person) {
+	w.t.Helper()
+	for _, r := range w.Relays {
+		w.must(r.Kill())
+	}
+	w.must(from.Stop())
+	w.must(from.Start(w.ctx))
+	w.say(from, to.Node.Account(), "where are you?")
+	began := time.Now()
+	w.until("it does not come", func() bool { return to.shows(from.Node.Account(), "where are you?") == 1 })
+	if took := time.Since(began); took > time.Minute {
+		w.t.Errorf("it took %v", took)
+	}
+}
+
+// A contact reaches a device that woke elsewhere although its record is the old one, since another device of its account
+// published meanwhile.
+func TestMovesWhileAnotherPublishes(t *testing.T) {
+	inPostWorld(t, 2, func(w *postWorld) {
+		oak, elm := w.Relays[0], w.Relays[1]
+		ada, bob := w.person("Ada", oak), w.person("Bob", oak)
+		w.must(w.Befriend(w.ctx, ada, bob))
+		two, err := w.Link(w.ctx, ada, "Ada's other")
+		w.must(err)
+		time.Sleep(2 * time.Hour) // all have said where they are
+		was := ada.Host.Key()
+		w.must(ada.Stop())
+		_, err = two.Node.AddRelay(w.ctx, elm.Address())
+		w.must(err)
+		time.Sleep(time.Hour)
+		w.must(ada.Start(w.ctx))
+		if ada.Host.Key() == was {
+			w.t.Fatal("it woke where it was")
+		}
+		time.Sleep(20 * time.Minute)
+		w.say(ada, bob.Node.Account(), "good morning")
+		w.until("bob does not get it", func() bool { return bob.shows(ada.Node.Account(), "good morning") == 1 })
+		w.must(two.Stop())
+		w.alone(bob, ada)
+	})
+}
+
+// A descriptor says less than what a device tells its contacts, so reading one takes nothing away: the device published
+// anew, since its account changed, and has said nothing to its contact since.
+func TestDescriptorSaysLess(t *testing.T) {
+	inPostWorld(t, 1, func(w *postWorld) {
+		oak := w.Relays[0]
+		ada, bob := w.person("Ada", oak), w.person("Bob", oak)
+		w.must(w.Befriend(w.ctx, ada, bob))
+		two, err := w.Link(w.ctx, ada, "Ada's other")
+		w.must(err)
+		time.Sleep(2 * time.Hour)
+		w.must(two.Stop())
+		w.alone(bob, ada)
+	})
+}
