@@ -24,6 +24,7 @@ const (
 	pollEvery    = 5 * time.Minute // relays at which this device does not listen
 	collectFirst = time.Second     // after a failure; doubled
 	collectMost  = 10 * time.Minute
+	steady       = time.Minute      // a visit that was longer before it failed is no reason to wait ever longer
 	deadAfter    = 24 * time.Hour   // without an answer, while another answers: contacts are told another relay
 	askEvery     = time.Minute      // at most, a device is asked to send again what could not be read
 	busyPause    = 30 * time.Second // until what could not be taken is fetched again; doubled up to collectMost
@@ -138,6 +139,14 @@ func (c *collector) silent() bool {
 	return c.health.Why != ""
 }
 
+// hurry has the relay visited now.
+func (c *collector) hurry() {
+	select {
+	case c.rush <- struct{}{}:
+	default:
+	}
+}
+
 func (c *collector) well() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -163,6 +172,7 @@ func (c *collector) run(ctx context.Context) {
 			return
 		}
 		c.again = false
+		visited := time.Now()
 		err := c.visit(ctx, r)
 		if ctx.Err() != nil {
 			return
@@ -170,15 +180,18 @@ func (c *collector) run(ctx context.Context) {
 		if c.busyVisits++; !c.again {
 			c.busyVisits = 0
 		}
-		pause := pollEvery
+		pause, tend := pollEvery, c.tend
 		if err != nil {
 			was := c.silent()
 			c.note(func(h *RelayHealth) { h.Connected, h.Listens, h.Why = false, false, reasonOf(err) })
 			c.n.log.Debug("a relay does not do", "error", err)
 			if !was { // somebody else listens now
-				c.n.mail.hurry()
+				c.n.mail.replace(c)
 			}
-			pause = wait
+			if time.Since(visited) > steady {
+				wait = collectFirst
+			}
+			pause, tend = wait, nil // what there is to bring does not make it answer
 			wait = min(2*wait, collectMost)
 			if errors.Is(err, errUnreachable) {
 				c.locate(ctx)
@@ -192,7 +205,7 @@ func (c *collector) run(ctx context.Context) {
 		select {
 		case <-t.C:
 		case <-c.rush:
-		case <-c.tend:
+		case <-tend:
 		case <-ctx.Done():
 		}
 		t.Stop()
@@ -274,11 +287,7 @@ func (c *collector) visit(ctx context.Context, r *ownRelay) error {
 		}
 		return err
 	}
-	was := c.silent()
-	c.note(func(h *RelayHealth) { h.Connected, h.Why, h.Seen, h.Drains = true, "", time.Now(), o.Draining })
-	if was { // who listened in its place need not any more
-		m.attend()
-	}
+	c.note(func(h *RelayHealth) { h.Connected, h.Drains = true, o.Draining })
 	if told, err := m.client.Time(opening, at); err == nil {
 		ahead := told.Time.Sub(n.config.Now())
 		c.note(func(h *RelayHealth) { h.Ahead, h.Timed = ahead, true })
@@ -313,34 +322,41 @@ func (c *collector) visit(ctx context.Context, r *ownRelay) error {
 			}
 		})
 	}
-	take := func(b mailbox.Batch) error { return c.take(life, r, b, end) }
+	take := func(b mailbox.Batch) error { return c.take(life, r, b, stays, end) }
 	reader := mailbox.Reader{Key: r.box}
 	if !stays {
 		if _, err = m.client.Fetch(life, at, reader, mailbox.Cursor{}, take); err == nil {
+			c.answered(false)
 			beside.Wait()
 		}
 	} else {
-		c.note(func(h *RelayHealth) { h.Listens = true })
 		beside.Go(func() { c.listenWeak(life, at, reader) })
 		err = m.client.Listen(life, at, reader, mailbox.Cursor{}, take)
 		if life.Err() != nil && ctx.Err() == nil { // an hour is over, or there is something to fetch again
-			select {
-			case c.rush <- struct{}{}:
-			default:
-			}
+			c.hurry()
 			return nil
 		}
 	}
 	return err
 }
 
+// answered notes that the relay gives what it has, and whether this device listens there: it need not be replaced any more.
+// That it opens the box is not enough.
+func (c *collector) answered(listens bool) {
+	was := c.silent()
+	c.note(func(h *RelayHealth) { h.Listens, h.Why, h.Seen = listens, "", time.Now() })
+	if was { // who listened in its place need not any more
+		c.n.mail.attend()
+	}
+}
+
 // listenFor is how long a device listens until it looks anew at what the relay has of it.
 const listenFor = time.Hour
 
 // take receives posts and acks them. What could not be taken now is fetched again after a while.
-func (c *collector) take(ctx context.Context, r *ownRelay, b mailbox.Batch, end func()) error {
+func (c *collector) take(ctx context.Context, r *ownRelay, b mailbox.Batch, stays bool, end func()) error {
 	n := c.n
-	c.note(func(h *RelayHealth) { h.Seen, h.Drains = time.Now(), b.Draining })
+	c.note(func(h *RelayHealth) { h.Drains = b.Draining })
 	if b.Draining {
 		c.forgo(ctx)
 	}
@@ -364,6 +380,7 @@ func (c *collector) take(ctx context.Context, r *ownRelay, b mailbox.Batch, end 
 		}
 		done = done[len(some):]
 	}
+	c.answered(stays)
 	return nil
 }
 

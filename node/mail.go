@@ -115,12 +115,19 @@ func (m *mail) all() []*collector {
 	return slices.Collect(maps.Values(m.collectors))
 }
 
-// hurry has all relays visited now: the network changed, or who listened does not any more.
+// hurry has all relays visited now: the network changed.
 func (m *mail) hurry() {
 	for _, c := range m.all() {
-		select {
-		case c.rush <- struct{}{}:
-		default:
+		c.hurry()
+	}
+}
+
+// replace has the other relays visited now, of which one listens where a relay does not any more. Those that do not answer
+// are tried in their own time: two that fail in turn would else have each other tried for ever.
+func (m *mail) replace(failed *collector) {
+	for _, c := range m.all() {
+		if c != failed && !c.silent() {
+			c.hurry()
 		}
 	}
 }

@@ -27,6 +27,9 @@ type Relay struct {
 	// Kept, if it is set, is called with each post that the store keeps durably, before the relay signs for it.
 	Kept func(mailbox.Deposit)
 
+	// Fetch, if it is set, is called whenever the store is to read post; its error is the store's then.
+	Fetch func() error
+
 	w     *World
 	stop  context.CancelFunc // nil while down
 	ended chan error
@@ -51,7 +54,7 @@ func (r *Relay) Start() error {
 		h = r.w.Net.Reopen(h)
 	}
 	h.SetServer(true)
-	s, err := mailbox.New(mailbox.Config{Key: h.PrivateKey(), Store: &ledger{r.Store, r.Kept}, Publish: h, Limits: r.Limits, Now: r.Now, Log: r.w.Log})
+	s, err := mailbox.New(mailbox.Config{Key: h.PrivateKey(), Store: &ledger{r.Store, r}, Publish: h, Limits: r.Limits, Now: r.Now, Log: r.w.Log})
 	if err != nil {
 		h.Close()
 		return fmt.Errorf("nodetest: %w", err)
@@ -104,14 +107,23 @@ func (r *Relay) Address() string {
 // ledger is a store that tells what it keeps.
 type ledger struct {
 	mailbox.Store
-	kept func(mailbox.Deposit)
+	of *Relay
+}
+
+func (l *ledger) Fetch(ctx context.Context, box mailbox.BoxID, after uint64, limit, size int) ([]mailbox.Post, error) {
+	if f := l.of.Fetch; f != nil {
+		if err := f(); err != nil {
+			return nil, err
+		}
+	}
+	return l.Store.Fetch(ctx, box, after, limit, size)
 }
 
 func (l *ledger) Put(ctx context.Context, posts []mailbox.Deposit) []mailbox.Kept {
 	out := l.Store.Put(ctx, posts)
 	for i, k := range out {
-		if l.kept != nil && k.Err == nil {
-			l.kept(posts[i])
+		if l.of.Kept != nil && k.Err == nil {
+			l.of.Kept(posts[i])
 		}
 	}
 	return out

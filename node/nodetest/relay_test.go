@@ -3,8 +3,10 @@ package nodetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -444,6 +446,66 @@ func TestFullDisk(t *testing.T) {
 		}
 		w.must(ada.Start(w.ctx))
 		w.until("ada does not know", func() bool { state, _ := ada.is(b, ref); return state == node.Delivered })
+	})
+}
+
+// TestHalfDead has relays that open boxes and cannot read what lies there, one of two and then both: another is listened at
+// meanwhile, and those that fail are tried ever more seldom, though there are two, whose failures each have the other tried.
+func TestHalfDead(t *testing.T) {
+	inPostWorld(t, 2, func(w *postWorld) {
+		var broken [2]atomic.Bool
+		var tried [2]atomic.Int64
+		for i, r := range w.Relays {
+			r.Fetch = func() error {
+				if !broken[i].Load() {
+					return nil
+				}
+				tried[i].Add(1)
+				return errors.New("a sector cannot be read")
+			}
+		}
+		ada := w.person("Ada", w.Relays...)
+		one, two := 0, 1
+		if ada.Node.Relays()[0].Key != w.Relays[0].Host.Key() {
+			one, two = 1, 0
+		}
+		oak, elm := w.Relays[one], w.Relays[two]
+		ben := w.person("Ben", elm)
+		w.must(w.Befriend(w.ctx, ada, ben))
+		ada.Host.SetReachable(false)
+		ben.Host.SetReachable(false)
+		time.Sleep(10 * time.Minute)
+		listens := func(at *Relay) func() bool {
+			return func() bool { return slices.Equal(ada.listens(), []node.TransportKey{at.Host.Key()}) }
+		}
+		w.until("she listens at the first", listens(oak))
+		broken[one].Store(true)
+		w.must(oak.Kill())
+		w.must(oak.Start())
+		w.until("she listens at the second", listens(elm))
+		w.say(ben, ada.Node.Account(), "still there?")
+		began := time.Now()
+		w.until("ada does not get it", func() bool { return ada.shows(ben.Node.Account(), "still there?") == 1 })
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if h := ada.Node.Relays()[0]; h.Why == "" || h.Listens || h.Ready {
+			t.Errorf("of a relay that gives nothing she says %+v", h.RelayHealth)
+		}
+		broken[two].Store(true)
+		w.must(elm.Kill())
+		w.must(elm.Start())
+		time.Sleep(time.Hour)
+		before := [2]int64{tried[0].Load(), tried[1].Load()}
+		time.Sleep(10 * time.Hour)
+		for i := range tried {
+			if n := tried[i].Load() - before[i]; n < 10 || n > 3*10*6 { // ada and ben, each every 10 minutes or so
+				t.Errorf("relay %d was tried %d times in ten hours", i, n)
+			}
+		}
+		broken[0].Store(false)
+		broken[1].Store(false)
+		w.until("she listens at the first again", listens(oak))
 	})
 }
 
