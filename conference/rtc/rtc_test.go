@@ -98,7 +98,8 @@ func meet(t testing.TB, a, b *Endpoint, shape Shape) (here, there *Leg, hear, he
 	return here, there, hear, heard
 }
 
-// send writes packets until one is heard: the first may be lost while the other side makes ready.
+// send writes packets until one is heard: the first may be lost while the other side makes ready. What others were sent
+// before may still come, and is passed over.
 func send(t testing.TB, l *Leg, p Packet, to *ear) Packet {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -108,8 +109,10 @@ func send(t testing.TB, l *Leg, p Packet, to *ear) Packet {
 		}
 		select {
 		case got := <-to.packets:
-			tick.Stop()
-			return got
+			if bytes.Equal(got.Payload, p.Payload) {
+				tick.Stop()
+				return got
+			}
 		case <-tick.C:
 		case <-deadline:
 			t.Fatal("nothing heard")
