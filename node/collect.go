@@ -185,10 +185,11 @@ func (c *collector) run(ctx context.Context) {
 			was := c.silent()
 			c.note(func(h *RelayHealth) { h.Connected, h.Listens, h.Why = false, false, reasonOf(err) })
 			c.n.log.Debug("a relay does not do", "error", err)
+			long := time.Since(visited) > steady
 			if !was { // somebody else listens now
-				c.n.mail.replace(c)
+				c.n.mail.replace(c, long)
 			}
-			if time.Since(visited) > steady {
+			if long {
 				wait = collectFirst
 			}
 			pause, tend = wait, nil // what there is to bring does not make it answer

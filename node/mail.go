@@ -122,11 +122,12 @@ func (m *mail) hurry() {
 	}
 }
 
-// replace has the other relays visited now, of which one listens where a relay does not any more. Those that do not answer
-// are tried in their own time: two that fail in turn would else have each other tried for ever.
-func (m *mail) replace(failed *collector) {
+// replace has other relays visited now, of which one listens where a relay does not any more. Those that did not answer when
+// they were tried last are tried as well if it answered for long: two that fail in turn would else have each other tried for
+// ever.
+func (m *mail) replace(failed *collector, long bool) {
 	for _, c := range m.all() {
-		if c != failed && !c.silent() {
+		if c != failed && (long || !c.silent()) {
 			c.hurry()
 		}
 	}
