@@ -77,12 +77,15 @@ func TestWhereADeviceIs(t *testing.T) {
 	} {
 		c := stranger(t, xeddsa.GenerateKey())
 		for _, n := range tt.news {
-			s := site{Number: 1, Version: n.version}
+			s := site{Number: 1, Version: n.version, Boxes: make([]descriptor.Box, 1)}
 			s.Transport[0] = n.place
 			c.place(n.told, s)
 		}
 		if got := c.Sites[0].Transport[0]; got != tt.want {
 			t.Errorf("%s: it is at %d, want %d", name, got, tt.want)
+		}
+		if c.place(false, site{Number: 1, Version: 9}); !c.Sites[0].Transport.IsZero() {
+			t.Errorf("%s: it has no boxes, its descriptor does not say where it is, and it is somewhere", name)
 		}
 	}
 }

@@ -192,12 +192,12 @@ func (s *site) hint(hints []invitePeer) {
 }
 
 // keep takes over from an older site what a newer one does not say: descriptors have no tokens, and where there are boxes
-// they say nothing of where the device itself is. That it is nowhere is news only where it was told.
+// they say nothing of where the device itself is. Without boxes, and where it was told, that it is nowhere is news.
 func (s *site) keep(old *site, told bool) {
 	if s.Bundle.IsZero() {
 		s.Bundle = old.Bundle
 	}
-	if s.Transport.IsZero() && !told {
+	if s.Transport.IsZero() && len(s.Boxes) > 0 && !told {
 		s.Transport, s.Direct = old.Transport, old.Direct
 	}
 	if len(s.Tokens) > 0 {
