@@ -629,10 +629,10 @@ func (n *Node) askAgain(d device, name mailbox.Name) {
 // reasonOf returns why something with a relay failed, for people.
 func reasonOf(err error) string {
 	switch {
+	case errors.Is(err, errUnreachable): // also if it was dialled for so long
+		return saysUnreachable
 	case errors.Is(err, context.DeadlineExceeded):
 		return saysSlow
-	case errors.Is(err, errUnreachable):
-		return saysUnreachable
 	default:
 		return strings.TrimPrefix(err.Error(), "mailbox: ")
 	}
