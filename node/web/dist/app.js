@@ -2268,7 +2268,7 @@ function Cut({ file, close, done }) {
   const move = (x2, y3) => {
     if (p3) centre.value = { x: clamp(x2, span / 2, p3.width - span / 2), y: clamp(y3, span / 2, p3.height - span / 2) };
   };
-  h2(() => {
+  _2(() => {
     const c3 = canvas.current?.getContext("2d");
     if (!c3 || !p3) return;
     const x2 = clamp(centre.value.x, span / 2, p3.width - span / 2), y3 = clamp(centre.value.y, span / 2, p3.height - span / 2);

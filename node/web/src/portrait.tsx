@@ -1,7 +1,7 @@
 // Pictures of accounts: read from the node once each and kept in RAM, chosen and cut here.
 import { Fragment, h } from "preact";
 import { signal, useSignal, type Signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { call } from "./api";
 import { Dialog, Icon } from "./parts";
 import { account, complain, toast } from "./state";
@@ -49,7 +49,7 @@ function Cut({ file, close, done }: { file: Blob; close: () => void; done: (imag
 	}, [file]);
 	const p = picture.value, span = p ? Math.min(p.width, p.height) / zoom.value : 1;
 	const move = (x: number, y: number) => { if (p) centre.value = { x: clamp(x, span / 2, p.width - span / 2), y: clamp(y, span / 2, p.height - span / 2) }; };
-	useEffect(() => {
+	useLayoutEffect(() => { // before it can be pressed that this is it: what has not been drawn is black
 		const c = canvas.current?.getContext("2d");
 		if (!c || !p) return;
 		const x = clamp(centre.value.x, span / 2, p.width - span / 2), y = clamp(centre.value.y, span / 2, p.height - span / 2);
