@@ -88,8 +88,9 @@ func attack() error {
 
 // BenchmarkAbuse is what contacts wait for a receipt while nobody else is there, and then while ten attackers put into the same
 // box, see attack. No contact may be refused. The owner listens and acks all the while. Attackers are a process of their own
-// of the lowest priority: they stand for other machines, so that what they take of this one is not the relay's doing; what
-// the relay does about them is.
+// that runs where nobody else wants a processor (chrt of Debian's util-linux): they stand for other machines, so that what
+// they take of this one is not the relay's doing; what the relay does about them is. Waits are those of all turns together,
+// since one late sync decides the p99 of one; what attackers had grow, memory and disk, is that of the worst turn.
 func BenchmarkAbuse(b *testing.B) {
 	s := newStack(b, transports["quic"], mailbox.Limits{})
 	owner := s.device(b, mailbox.Mail)
@@ -118,7 +119,7 @@ func BenchmarkAbuse(b *testing.B) {
 			b.Errorf("the owner listens no more: %v", err)
 		}
 	})
-	// phase has every contact put, 25 times a second, and returns how long they waited, sorted.
+	// phase has every contact put, 25 times a second, and returns how long they waited.
 	phase := func() (took []time.Duration) {
 		var mu sync.Mutex
 		var group sync.WaitGroup
@@ -142,7 +143,6 @@ func BenchmarkAbuse(b *testing.B) {
 			})
 		}
 		group.Wait()
-		slices.Sort(took)
 		return took
 	}
 	ms := func(took []time.Duration, percent int) float64 {
@@ -153,10 +153,13 @@ func BenchmarkAbuse(b *testing.B) {
 		b.Fatal(err)
 	}
 	phase() // the first ever opens connections
+	var quiet, loud []time.Duration
+	var seconds, most, grown, grownDisk float64
+	var sum attacked
 	for b.Loop() {
-		quiet := phase()
+		quiet = append(quiet, phase()...)
 		before, disk := anonymous(b), s.store.badger.size()
-		c := exec.Command("nice", "-n", "19", me)
+		c := exec.Command("chrt", "--idle", "0", me)
 		c.Env = append(os.Environ(), attackers+"=10")
 		c.Stderr = os.Stderr
 		in, err := c.StdinPipe()
@@ -178,7 +181,7 @@ func BenchmarkAbuse(b *testing.B) {
 		if line, err := lines.ReadString('\n'); err != nil {
 			b.Fatal(line, err)
 		}
-		most, watch := int64(0), make(chan struct{})
+		watch := make(chan struct{})
 		var watching sync.WaitGroup
 		watching.Go(func() {
 			look := time.NewTicker(50 * time.Millisecond)
@@ -186,15 +189,15 @@ func BenchmarkAbuse(b *testing.B) {
 			for {
 				select {
 				case <-look.C:
-					most = max(most, int64(s.server.Stats().Memory))
+					most = max(most, float64(s.server.Stats().Memory))
 				case <-watch:
 					return
 				}
 			}
 		})
 		begin := time.Now()
-		loud := phase()
-		seconds := time.Since(begin).Seconds()
+		loud = append(loud, phase()...)
+		seconds += time.Since(begin).Seconds()
 		close(watch)
 		watching.Wait()
 		if err := in.Close(); err != nil {
@@ -207,15 +210,21 @@ func BenchmarkAbuse(b *testing.B) {
 		if err := c.Wait(); err != nil {
 			b.Fatal(err)
 		}
-		b.ReportMetric(ms(quiet, 50), "quiet-p50-ms")
-		b.ReportMetric(ms(quiet, 99), "quiet-p99-ms")
-		b.ReportMetric(ms(loud, 50), "abuse-p50-ms")
-		b.ReportMetric(ms(loud, 99), "abuse-p99-ms")
-		b.ReportMetric(ms(loud, 99)/ms(quiet, 99), "times-p99")
-		b.ReportMetric(float64(did.Tried)/seconds, "attacks/s")
-		b.ReportMetric(float64(did.Accepted)/seconds, "accepted/s")
-		b.ReportMetric(float64(most)/(1<<20), "relay-MiB")
-		b.ReportMetric(float64(anonymous(b)-before)/(1<<20), "grown-MiB")
-		b.ReportMetric((float64(s.store.badger.size())-float64(disk))/(1<<20), "disk-MiB")
+		sum.Tried += did.Tried
+		sum.Accepted += did.Accepted
+		grown = max(grown, float64(anonymous(b)-before))
+		grownDisk = max(grownDisk, float64(s.store.badger.size())-float64(disk))
 	}
+	slices.Sort(quiet)
+	slices.Sort(loud)
+	b.ReportMetric(ms(quiet, 50), "quiet-p50-ms")
+	b.ReportMetric(ms(quiet, 99), "quiet-p99-ms")
+	b.ReportMetric(ms(loud, 50), "abuse-p50-ms")
+	b.ReportMetric(ms(loud, 99), "abuse-p99-ms")
+	b.ReportMetric(ms(loud, 99)/ms(quiet, 99), "times-p99")
+	b.ReportMetric(float64(sum.Tried)/seconds, "attacks/s")
+	b.ReportMetric(float64(sum.Accepted)/seconds, "accepted/s")
+	b.ReportMetric(most/(1<<20), "relay-MiB")
+	b.ReportMetric(grown/(1<<20), "grown-MiB")
+	b.ReportMetric(grownDisk/(1<<20), "disk-MiB")
 }
