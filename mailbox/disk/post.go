@@ -171,7 +171,7 @@ func (s *Store) each(t *db.Txn, p place, st *state, after uint64, f func(key []b
 func (s *Store) List(ctx context.Context, id mailbox.BoxID, after uint64, limit int) (items []mailbox.Item, err error) {
 	err = s.view(ctx, id, func(t *db.Txn, p place, st *state) error {
 		var bad [][]byte
-		err := s.each(t, p, st, after, func(key []byte, value func(func([]byte) error) error) error {
+		err := s.each(t, p, st, max(after, st.Floor), func(key []byte, value func(func([]byte) error) error) error {
 			if len(items) >= limit {
 				return errEnough
 			}
@@ -206,7 +206,7 @@ func (s *Store) read(p place, st *state, bad [][]byte, hole bool, err error) err
 func (s *Store) Fetch(ctx context.Context, id mailbox.BoxID, after uint64, limit, size int) (out []mailbox.Post, err error) {
 	err = s.view(ctx, id, func(t *db.Txn, p place, st *state) error {
 		var bad [][]byte
-		err := s.each(t, p, st, after, func(key []byte, value func(func([]byte) error) error) error {
+		err := s.each(t, p, st, max(after, st.Floor), func(key []byte, value func(func([]byte) error) error) error {
 			if len(out) >= limit {
 				return errEnough
 			}

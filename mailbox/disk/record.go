@@ -215,9 +215,14 @@ type state struct {
 	Marks                                [2]uint64 // hours for which the expiry index has this box already
 	Parts                                uint16    // bits of the one-time parts that are left
 	Chain                                mailbox.Chain
+	Floor                                uint64 // no post lies up to this sequence: what was there, a reader need not pass by
 }
 
-const stateSize = 6*8 + 2*8 + 2 + 32
+// stateSize is that of a state. One without a floor is of stores that were written before there was one.
+const (
+	stateSize  = stateSize0 + 8
+	stateSize0 = 6*8 + 2*8 + 2 + 32
+)
 
 func (k *keys) sealState(p place, s *state) []byte {
 	b, err := binary.Append(make([]byte, 0, stateSize), binary.BigEndian, s)
@@ -228,11 +233,17 @@ func (k *keys) sealState(p place, s *state) []byte {
 }
 
 func (k *keys) openState(p place, value []byte) (s state, err error) {
-	b, err := k.unguarded(at(states, p[:]), value, stateSize)
+	size := stateSize
+	if len(value) == stateSize0+macSize {
+		size = stateSize0
+	}
+	b, err := k.unguarded(at(states, p[:]), value, size)
 	if err != nil {
 		return s, err
 	}
-	_, err = binary.Decode(b, binary.BigEndian, &s)
+	var whole [stateSize]byte
+	copy(whole[:], b)
+	_, err = binary.Decode(whole[:], binary.BigEndian, &s)
 	return s, err
 }
 
@@ -253,6 +264,9 @@ func (s *state) drop(i *mailbox.Item) {
 	s.Posts = max(s.Posts, 1) - 1
 	s.Bytes = max(s.Bytes, uint64(i.Size)) - uint64(i.Size)
 	s.Sum -= mix(i.Seq, i.Name)
+	if s.Posts == 0 && s.Sum == 0 { // a count alone may be wrong after damage
+		s.Floor = s.Seq
+	}
 }
 
 // owner is the owner's part of a box.
