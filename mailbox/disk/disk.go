@@ -61,6 +61,7 @@ type Store struct {
 	guard  guard
 	badger badger
 	keys   *keys
+	given  given
 	queue  chan request
 	done   sync.WaitGroup // the committer
 

@@ -10,8 +10,8 @@ import (
 	"github.com/linnetmesh/linnet/mailbox"
 )
 
-// given returns what a reader of box 0 gets from its start.
-func given(t *testing.T, s *Store) []mailbox.Post {
+// fetched returns what a reader of box 0 gets from its start.
+func fetched(t *testing.T, s *Store) []mailbox.Post {
 	t.Helper()
 	all, err := s.Fetch(t.Context(), boxID(0), 0, 1<<20, 1<<30)
 	if err != nil {
@@ -39,7 +39,7 @@ func TestFloor(t *testing.T) {
 	}
 	makeBox(t, s, 0)
 	put(t, s, 0, 0, 3)
-	all := given(t, s)
+	all := fetched(t, s)
 	records := make(map[string][]byte)
 	err := s.view(t.Context(), boxID(0), func(t *db.Txn, p place, _ *state) error {
 		for _, key := range [][]byte{postKey(p, all[1].Seq, all[1].Until), nameKey(p, all[1].Name)} {
@@ -60,7 +60,7 @@ func TestFloor(t *testing.T) {
 	}
 	put(t, s, 0, 3, 5)
 	floor(3)
-	if all := given(t, s); len(all) != 2 || all[0].Seq != 4 {
+	if all := fetched(t, s); len(all) != 2 || all[0].Seq != 4 {
 		t.Errorf("%+v", all)
 	}
 	if err := s.badger.commit(records); err != nil {
@@ -70,7 +70,7 @@ func TestFloor(t *testing.T) {
 		t.Fatal(err)
 	}
 	floor(0)
-	if all := given(t, s); len(all) != 3 || all[0].Seq != 2 {
+	if all := fetched(t, s); len(all) != 3 || all[0].Seq != 2 {
 		t.Errorf("%+v", all)
 	}
 }

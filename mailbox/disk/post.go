@@ -225,6 +225,7 @@ func (s *Store) Fetch(ctx context.Context, id mailbox.BoxID, after uint64, limit
 				return nil
 			})
 		})
+		s.given.note(p, out)
 		return s.read(p, st, bad, after == 0 && err == nil && uint64(len(out)) != st.Posts, err)
 	})
 	return out, err
@@ -266,10 +267,17 @@ func (s *Store) Ack(ctx context.Context, id mailbox.BoxID, all []mailbox.Name) (
 		}
 		for _, name := range all {
 			var i mailbox.Item
-			key, err := s.lookup(g.get, p, name, func(key, value []byte) (err error) {
+			read := func(key, value []byte) (err error) {
 				i, err = s.keys.item(key, value)
 				return err
-			})
+			}
+			key := s.given.key(p, name)
+			if key != nil {
+				_, err = g.get(key, func(value []byte) error { return read(key, value) })
+			}
+			if key == nil || err != nil || i.Name != name {
+				key, err = s.lookup(g.get, p, name, read)
+			}
 			switch {
 			case errors.Is(err, mailbox.ErrNotFound):
 				if key != nil {
